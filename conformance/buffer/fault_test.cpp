@@ -1,0 +1,68 @@
+#define BOOST_TEST_MODULE buffer_fault
+#ifndef BOOST_TEST_DYN_LINK
+#define BOOST_TEST_DYN_LINK
+#endif
+#include "fault_sweep.hpp"
+
+#include <hybridbuffer/spill/always_spill.hpp>
+
+#include <tuple>
+
+// Every storage call of every operation fails, over storage in memory, with all its capabilities and without some of them.
+
+namespace hybridbuffer::testing {
+namespace {
+
+using enum Capability;
+using Compositions = std::tuple<                                         //
+    Composition<SmallBlockStorage, SpillAt>,                             //
+    Composition<SmallBlockStorage, AlwaysSpill>,                         //
+    Composition<SmallBlockStorage, SharedBudget>,                        //
+    Composition<ThreeCallStorage, SpillAt>,                              //
+    Composition<ThreeCallStorage, AlwaysSpill>,                          //
+    Composition<ThreeCallStorage, SharedBudget>,                         //
+    Composition<SmallLocationStorage, SpillAt>,                          //
+    Composition<SmallBlockStorage, SpillAt, reader_at, gather>,          //
+    Composition<SmallBlockStorage, SpillAt, reader_at, seeker, shrink>,  //
+    Composition<SmallBlockStorage, SpillAt, append, transfer>>;
+
+constexpr std::size_t stride = sanitized ? 3 : 1;
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_failed_append_changes_nothing_and_its_retry_is_exact, Subject, Compositions) {
+  sweep<Subject>(Appends{}, stride);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_failed_read_changes_nothing_and_its_retry_is_exact, Subject, Compositions) {
+  sweep<Subject>(Reads{}, stride);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(cursors_survive_failures_of_their_own_and_of_the_buffer, Subject, Compositions) {
+  sweep<Subject>(Cursors{}, stride);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(truncations_and_discards_hold_when_the_storage_takes_no_part, Subject, Compositions) {
+  sweep<Subject>(Removals{}, stride);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(transfers_resume_where_they_failed, Subject, Compositions) {
+  sweep<Subject>(Transfers{}, stride);
+  sweep<Subject>(Pipes{}, stride);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_buffer_ends_empty_whatever_its_removal_answers, Subject, Compositions) {
+  sweep<Subject>(Endings{}, stride);
+}
+
+BOOST_AUTO_TEST_CASE(a_long_queue_stays_exact_when_nothing_can_be_given_back) {
+  sweep<Composition<BasicMemoryStorage<4096>, SpillAt>>(LongQueue{}, 2 * stride);
+}
+
+BOOST_AUTO_TEST_CASE(every_kind_of_call_has_failed) {
+  for (std::size_t kind = 0; kind < storage_call_names.size(); ++kind) {
+    if (kind == static_cast<std::size_t>(StorageCall::publish)) continue;  // memory has no names
+    BOOST_TEST(FaultPlan::fired_of[kind] > 0U, storage_call_names[kind]);
+  }
+}
+
+}  // namespace
+}  // namespace hybridbuffer::testing

@@ -1,0 +1,19 @@
+// Expect: a storage backend needs: Result<Reader> open() const; where Reader models hybridbuffer::reader
+// Expect: a storage backend needs: Result<void> remove();
+#include <hybridbuffer/hybrid_buffer.hpp>
+
+#include "../parts.hpp"
+
+using namespace hybridbuffer;
+
+struct Backend {
+  Result<Writer> create();
+  Result<Reader> open() EITHER(, const);
+  Result<EITHER(bool, void)> remove();
+};
+
+struct Storage {
+  Result<Backend> create_backend() const;
+};
+
+HybridBuffer buffer{SegmentedMemory<>{}, SpillAt{}, Storage{}};

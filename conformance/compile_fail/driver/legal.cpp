@@ -1,0 +1,2 @@
+// Expect: anything
+int legal = EITHER(0, 1);

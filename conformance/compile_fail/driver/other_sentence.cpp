@@ -1,0 +1,2 @@
+// Expect: a sentence that no compiler says
+int illegal = EITHER(undeclared, 1);

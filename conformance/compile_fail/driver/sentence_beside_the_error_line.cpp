@@ -1,0 +1,2 @@
+// Expect: EITHER
+int illegal = EITHER(undeclared, 1);

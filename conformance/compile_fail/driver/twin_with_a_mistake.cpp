@@ -1,0 +1,2 @@
+// Expect: undeclared
+int illegal = EITHER(undeclared, undeclared);

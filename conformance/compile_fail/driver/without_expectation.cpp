@@ -1,0 +1,1 @@
+int illegal = EITHER(undeclared, 1);

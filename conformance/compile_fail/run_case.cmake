@@ -1,0 +1,80 @@
+# Checks one case with each compiler: the program must not compile, every expected sentence must stand on an error line, no line may show
+# hybridbuffer::detail, and the legal twin must compile without a word.
+#   cmake -D CASE=f.cpp -D COMPILERS=g++,clang++ -D INCLUDE=directory -P run_case.cmake
+# The sentences are the case's lines `// Expect: sentence`, or `// Expect g++: sentence` for the compiler whose name that is.
+
+set(ENV{LC_ALL} C)  # messages in English, quotes in ASCII
+
+function(compile result output compiler either)
+  execute_process(
+    COMMAND ${compiler} -std=c++2b -fsyntax-only -Wall -Wextra -Wpedantic -Werror "-DEITHER(wrong,legal)=${either}" -I${INCLUDE} ${CASE}
+    RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  set(${result} "${status}" PARENT_SCOPE)
+  set(${output} "${text}" PARENT_SCOPE)
+endfunction()
+
+# Whether `sentence` stands on a line of `text` that is an error.
+function(stands_on_error_line result text sentence)
+  set(${result} FALSE PARENT_SCOPE)
+  string(REPLACE ";" "<semicolon>" text "${text}")
+  string(REPLACE "[" "<bracket>" text "${text}")
+  string(REPLACE "]" "<bracket>" text "${text}")
+  string(REPLACE ";" "<semicolon>" sentence "${sentence}")
+  string(REPLACE "\n" ";" lines "${text}")
+  foreach(line IN LISTS lines)
+    string(FIND "${line}" "error: " error_at)
+    string(FIND "${line}" "${sentence}" sentence_at)
+    if(error_at GREATER_EQUAL 0 AND sentence_at GREATER error_at)
+      set(${result} TRUE PARENT_SCOPE)
+    endif()
+  endforeach()
+endfunction()
+
+# The sentences expected from `compiler`, each with its semicolons hidden, as a list.
+function(expected_sentences result compiler)
+  file(READ ${CASE} source)
+  string(REPLACE ";" "<semicolon>" source "${source}")
+  get_filename_component(name ${compiler} NAME)
+  string(REGEX MATCH "clang\\+\\+|g\\+\\+" name "${name}")
+  string(REGEX MATCHALL "// Expect[^\n]*" marks "${source}")
+  set(sentences)
+  foreach(mark IN LISTS marks)
+    if(mark MATCHES "^// Expect( ([^:]+))?: (.*)$")
+      set(who "${CMAKE_MATCH_2}")
+      set(sentence "${CMAKE_MATCH_3}")
+      if(who STREQUAL "" OR who STREQUAL name)
+        list(APPEND sentences "${sentence}")
+      endif()
+    endif()
+  endforeach()
+  set(${result} "${sentences}" PARENT_SCOPE)
+endfunction()
+
+string(REPLACE "," ";" COMPILERS "${COMPILERS}")
+foreach(compiler IN LISTS COMPILERS)
+  compile(twin twin_output ${compiler} legal)
+  if(NOT twin STREQUAL "0" OR NOT twin_output STREQUAL "")
+    message(FATAL_ERROR "${compiler}: the legal twin does not compile:\n${twin_output}")
+  endif()
+
+  compile(wrong output ${compiler} wrong)
+  if(wrong STREQUAL "0")
+    message(FATAL_ERROR "${compiler}: the program compiles")
+  endif()
+  expected_sentences(sentences ${compiler})
+  if(NOT sentences)
+    message(FATAL_ERROR "${compiler}: the case expects no sentence")
+  endif()
+  foreach(sentence IN LISTS sentences)
+    string(REPLACE "<semicolon>" ";" sentence "${sentence}")
+    stands_on_error_line(said "${output}" "${sentence}")
+    if(NOT said)
+      message(FATAL_ERROR "${compiler}: no error line says: ${sentence}\n${output}")
+    endif()
+  endforeach()
+  if(output MATCHES "hybridbuffer::detail")
+    message(FATAL_ERROR "${compiler}: the output shows hybridbuffer::detail\n${output}")
+  endif()
+  list(LENGTH sentences count)
+  message(STATUS "${compiler}: ${count} sentence(s) on error lines; the legal twin compiles")
+endforeach()

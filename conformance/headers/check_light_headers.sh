@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Fails when a header outside view/ pulls in, directly or not, what costs every user's compilation dearly.
+#
+#   check_light_headers.sh INCLUDE_DIRECTORY COMPILER [FLAG…]
+set -euo pipefail
+include="$1"
+shift
+heavy='^(/.*)?/(filesystem|mutex|iostream|functional|fstream|regex)$|/(range/v3|boost)/'
+checked=0
+failed=0
+
+while read -r header; do
+  included="$("$@" -I "$include" -x c++ -M "$header" | tr -s ' \\' '\n')"
+  grep -qxF "$header" <<<"$included" || { echo "$header: the compiler did not list what it includes"; exit 1; }
+  checked=$((checked + 1))
+  if found="$(grep -E "$heavy" <<<"$included")"; then
+    failed=1
+    echo "$header includes:" $found
+  fi
+done < <(find "$include" -name '*.hpp' -not -path '*/view/*' | sort)
+
+echo "$checked headers checked"
+[[ $failed -eq 0 && $checked -gt 0 ]]

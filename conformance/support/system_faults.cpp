@@ -1,0 +1,225 @@
+#include "system_faults.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <ctime>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace hybridbuffer::testing {
+namespace {
+
+constexpr std::size_t longest_log = 512;
+
+// Usable before main and without allocation: these functions serve the run-time libraries as well.
+struct State {
+  bool watching = false;
+  SystemFault fault;
+  bool reached = false;
+  SystemCall reached_kind = SystemCall::open_at;
+  std::uint64_t counted = 0;
+  std::uint64_t fired = 0;
+  std::size_t logged = 0;
+  std::array<SystemCall, longest_log> log{};
+};
+
+State& state() noexcept {
+  static thread_local constinit State current{};
+  return current;
+}
+
+enum class Verdict : std::uint8_t { run, shorten, nothing, fail };
+
+Verdict judge(SystemCall kind) noexcept {
+  State& now = state();
+  if (!now.watching) return Verdict::run;
+  if (now.logged < longest_log) now.log[now.logged++] = kind;
+  const SystemFault& fault = now.fault;
+  if (fault.k == 0) return Verdict::run;
+  const bool counts = !fault.only || *fault.only == kind;
+  if (counts) ++now.counted;
+  const bool is_kth = counts && !now.reached && now.counted == fault.k;
+  const bool is_later = now.reached && fault.for_ever && now.reached_kind == kind;
+  if (!is_kth && !is_later) return Verdict::run;
+  now.reached = true;
+  now.reached_kind = kind;
+  ++now.fired;
+  if (fault.error == SystemFault::moves_less) return Verdict::shorten;
+  if (fault.error == SystemFault::moves_nothing) return Verdict::nothing;
+  errno = fault.error;
+  return Verdict::fail;
+}
+
+// A call that succeeds wholly or fails.
+template <class Answer, class Call>
+Answer whole(SystemCall kind, Answer failed, Call call) noexcept {
+  if (judge(kind) == Verdict::fail) return failed;
+  return static_cast<Answer>(call());
+}
+
+// A call that moves up to n bytes.
+template <class Call>
+ssize_t counted(SystemCall kind, std::size_t n, Call call) noexcept {
+  const Verdict verdict = judge(kind);
+  if (verdict == Verdict::fail) return -1;
+  if (verdict == Verdict::nothing) return 0;
+  return static_cast<ssize_t>(call(verdict == Verdict::shorten && n > 1 ? n / 2 : n));
+}
+
+// A call on pieces: shortened to half of the bytes, which may end within a piece.
+template <class Call>
+ssize_t counted_pieces(SystemCall kind, const iovec* pieces, int n, Call call) noexcept {
+  const Verdict verdict = judge(kind);
+  if (verdict == Verdict::fail) return -1;
+  if (verdict == Verdict::nothing) return 0;
+  std::array<iovec, 1024> some;
+  std::size_t left = 0;
+  for (int i = 0; i < n; ++i) left += pieces[i].iov_len;
+  if (verdict == Verdict::run || left < 2 || n > static_cast<int>(some.size())) return static_cast<ssize_t>(call(pieces, n));
+  left /= 2;
+  int count = 0;
+  for (; left != 0; ++count) {
+    some[static_cast<std::size_t>(count)] = {pieces[count].iov_base, std::min(left, pieces[count].iov_len)};
+    left -= some[static_cast<std::size_t>(count)].iov_len;
+  }
+  return static_cast<ssize_t>(call(some.data(), count));
+}
+
+}  // namespace
+
+std::string_view name_of(SystemCall call) noexcept {
+  constexpr std::array<std::string_view, 26> names{
+      "openat",  "linkat", "unlinkat", "renameat",        "renameat2", "fstatat", "faccessat", "close",     "fstat",
+      "fstatfs", "fchmod", "fsync",    "lseek",           "pread",     "pwritev", "ftruncate", "fallocate", "mmap",
+      "read",    "write",  "writev",   "copy_file_range", "sendfile",  "splice",  "getrandom", "poll"};
+  return names.at(static_cast<std::size_t>(call));
+}
+
+SystemFaults::SystemFaults(SystemFault fault) noexcept {
+  State& now = state();
+  now = State{};
+  now.fault = fault;
+  now.watching = true;
+}
+SystemFaults::~SystemFaults() { state().watching = false; }
+
+std::uint64_t SystemFaults::fired() const noexcept { return state().fired; }
+std::span<const SystemCall> SystemFaults::calls() const noexcept { return std::span{state().log}.first(state().logged); }
+std::size_t SystemFaults::count(SystemCall kind) const noexcept {
+  return static_cast<std::size_t>(std::count(calls().begin(), calls().end(), kind));
+}
+
+}  // namespace hybridbuffer::testing
+
+// The C library's functions, as its headers declare them ---------------------------------------------------------------------------
+
+using namespace hybridbuffer::testing;
+
+extern "C" {
+
+int openat(int directory, const char* name, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
+  va_end(arguments);
+  return whole(SystemCall::open_at, -1, [&] { return ::syscall(SYS_openat, directory, name, flags, mode); });
+}
+int linkat(int from_directory, const char* from, int directory, const char* name, int flags) noexcept {
+  return whole(SystemCall::link_at, -1, [&] { return ::syscall(SYS_linkat, from_directory, from, directory, name, flags); });
+}
+int unlinkat(int directory, const char* name, int flags) noexcept {
+  return whole(SystemCall::unlink_at, -1, [&] { return ::syscall(SYS_unlinkat, directory, name, flags); });
+}
+int renameat(int from_directory, const char* from, int directory, const char* to) noexcept {
+  return whole(SystemCall::rename_at, -1, [&] { return ::syscall(SYS_renameat2, from_directory, from, directory, to, 0); });
+}
+int renameat2(int from_directory, const char* from, int directory, const char* to, unsigned flags) noexcept {
+  return whole(SystemCall::rename_at2, -1, [&] { return ::syscall(SYS_renameat2, from_directory, from, directory, to, flags); });
+}
+int fstatat(int directory, const char* name, struct stat* status, int flags) noexcept {
+  return whole(SystemCall::status_at, -1, [&] { return ::syscall(SYS_newfstatat, directory, name, status, flags); });
+}
+int faccessat(int directory, const char* name, int mode, int flags) noexcept {
+  return whole(SystemCall::access_at, -1, [&] { return ::syscall(SYS_faccessat2, directory, name, mode, flags); });
+}
+int close(int descriptor) {  // one that fails closes, too
+  const bool fails = judge(SystemCall::close) == Verdict::fail;
+  const int error = errno;
+  const auto answer = static_cast<int>(::syscall(SYS_close, descriptor));
+  if (fails) errno = error;
+  return fails ? -1 : answer;
+}
+int fstat(int descriptor, struct stat* status) noexcept {
+  return whole(SystemCall::status, -1, [&] { return ::syscall(SYS_fstat, descriptor, status); });
+}
+int fstatfs(int descriptor, struct statfs* status) noexcept {
+  return whole(SystemCall::file_system_status, -1, [&] { return ::syscall(SYS_fstatfs, descriptor, status); });
+}
+int fchmod(int descriptor, mode_t mode) noexcept {
+  return whole(SystemCall::set_mode, -1, [&] { return ::syscall(SYS_fchmod, descriptor, mode); });
+}
+int fsync(int descriptor) {
+  return whole(SystemCall::sync, -1, [&] { return ::syscall(SYS_fsync, descriptor); });
+}
+off_t lseek(int descriptor, off_t offset, int whence) noexcept {
+  return whole(SystemCall::seek, off_t{-1}, [&] { return ::syscall(SYS_lseek, descriptor, offset, whence); });
+}
+int ftruncate(int descriptor, off_t length) noexcept {
+  return whole(SystemCall::truncate, -1, [&] { return ::syscall(SYS_ftruncate, descriptor, length); });
+}
+int fallocate(int descriptor, int mode, off_t offset, off_t length) {
+  return whole(SystemCall::allocate, -1, [&] { return ::syscall(SYS_fallocate, descriptor, mode, offset, length); });
+}
+void* mmap(void* address, std::size_t length, int protection, int flags, int descriptor, off_t offset) noexcept {
+  return reinterpret_cast<void*>(
+      whole(SystemCall::map, -1L, [&] { return ::syscall(SYS_mmap, address, length, protection, flags, descriptor, offset); }));
+}
+int poll(pollfd* descriptors, nfds_t n, int timeout) {
+  const timespec time{timeout / 1000, timeout % 1000 * 1'000'000L};
+  return whole(SystemCall::poll, -1, [&] { return ::ppoll(descriptors, n, timeout < 0 ? nullptr : &time, nullptr); });
+}
+
+ssize_t pread(int descriptor, void* bytes, std::size_t n, off_t offset) {
+  return counted(SystemCall::read_at, n, [&](std::size_t some) { return ::syscall(SYS_pread64, descriptor, bytes, some, offset); });
+}
+ssize_t pwritev(int descriptor, const iovec* pieces, int n, off_t offset) {
+  return counted_pieces(SystemCall::write_at, pieces, n,
+                        [&](const iovec* some, int count) { return ::syscall(SYS_pwritev, descriptor, some, count, offset, 0); });
+}
+ssize_t read(int descriptor, void* bytes, std::size_t n) {
+  return counted(SystemCall::read, n, [&](std::size_t some) { return ::syscall(SYS_read, descriptor, bytes, some); });
+}
+ssize_t write(int descriptor, const void* bytes, std::size_t n) {
+  return counted(SystemCall::write, n, [&](std::size_t some) { return ::syscall(SYS_write, descriptor, bytes, some); });
+}
+ssize_t writev(int descriptor, const iovec* pieces, int n) {
+  return counted_pieces(SystemCall::write_pieces, pieces, n,
+                        [&](const iovec* some, int count) { return ::syscall(SYS_writev, descriptor, some, count); });
+}
+ssize_t copy_file_range(int from, off_t* from_offset, int to, off_t* to_offset, std::size_t n, unsigned flags) {
+  return counted(SystemCall::copy_range, n,
+                 [&](std::size_t some) { return ::syscall(SYS_copy_file_range, from, from_offset, to, to_offset, some, flags); });
+}
+ssize_t sendfile(int to, int from, off_t* offset, std::size_t n) noexcept {
+  return counted(SystemCall::send_file, n, [&](std::size_t some) { return ::syscall(SYS_sendfile, to, from, offset, some); });
+}
+ssize_t splice(int from, off_t* from_offset, int to, off_t* to_offset, std::size_t n, unsigned flags) {
+  return counted(SystemCall::splice, n,
+                 [&](std::size_t some) { return ::syscall(SYS_splice, from, from_offset, to, to_offset, some, flags); });
+}
+ssize_t getrandom(void* bytes, std::size_t n, unsigned flags) {
+  return counted(SystemCall::random, n, [&](std::size_t some) { return ::syscall(SYS_getrandom, bytes, some, flags); });
+}
+
+}  // extern "C"

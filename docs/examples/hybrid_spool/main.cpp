@@ -1,0 +1,114 @@
+#include "collect.hpp"
+#include "input.hpp"
+#include "options.hpp"
+#include "output.hpp"
+#include "output_file.hpp"
+#include "relay.hpp"
+#include "report.hpp"
+#include "shortcut.hpp"
+#include "spool_buffer.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <fcntl.h>
+#include <optional>
+#include <unistd.h>
+#include <utility>
+
+namespace spool {
+namespace {
+
+/// A standard descriptor that was closed would be given to the next file that is opened, and data would go there.
+Outcome secure_standard_descriptors(bool needs_output) {
+  const bool has_input = ::fcntl(STDIN_FILENO, F_GETFD) >= 0;
+  const bool has_output = ::fcntl(STDOUT_FILENO, F_GETFD) >= 0;
+  int opened = 0;
+  do {
+    opened = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  } while (opened >= 0 && opened <= STDERR_FILENO);
+  if (opened >= 0) ::close(opened);
+  if (!has_input) return {ExitCode::failure, "standard input is closed"};
+  if (!has_output && needs_output) return {ExitCode::failure, "standard output is closed"};
+  return {};
+}
+
+/// Makes the failing call answer instead: EPIPE when the consumer leaves, EFBIG at the limit of file sizes.
+void ignore_signals() {
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+  static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
+}
+
+Outcome storage_failure(const Options& options, const hybridbuffer::Error& error) {
+  if (!options.directory.empty()) return {ExitCode::usage, "--directory: " + error.message()};
+  return {ExitCode::failure, (options.output.empty() ? "" : "--output '" + options.output + "': ") + error.message()};
+}
+
+/// Where the options want the data that memory cannot hold; a place that cannot be used is an error now, not after gigabytes.
+std::expected<hybridbuffer::FileStorage, Outcome> find_storage(const Options& options, const std::optional<OutputFile>& file,
+                                                               Console& console) {
+  hybridbuffer::FileOptions settings{.directory = options.directory};
+  const bool is_beside_output = file.has_value() && options.directory.empty();
+  if (is_beside_output) settings.directory = file->directory();
+  const bool is_limited = options.max_storage != Options{}.max_storage;
+  if (is_limited) settings.reserve_ahead = 0;  // what is claimed ahead would count
+
+  hybridbuffer::FileStorage storage{settings};
+  auto checked = storage.check();
+  if (!checked && is_beside_output && checked.error() == hybridbuffer::errc::permission) {
+    // Writable by everybody, so unfit for the spill; the result can be copied there all the same.
+    settings.directory.clear();
+    storage = hybridbuffer::FileStorage{settings};
+    checked = storage.check();
+  }
+  if (!checked) return std::unexpected{storage_failure(options, checked.error())};
+  if (!is_beside_output) {
+    for (const std::string& warning : storage.warnings()) console.note("warning: " + warning);
+  }
+  return storage;
+}
+
+Outcome pass_on(const Options& options, const std::optional<OutputFile>& file, Console& console, Counters& counters) {
+  auto storage = find_storage(options, file, console);
+  if (!storage) return std::move(storage).error();
+  BufferSource buffers{options.memory, options.max_storage, *std::move(storage)};
+  Input input{STDIN_FILENO, file ? -1 : STDOUT_FILENO};
+  if (file) return collect_into(*file, input, buffers, counters);
+  Output output{STDOUT_FILENO, buffers.give_back_step(), counters};
+  if (options.soak) return soak(input, output, buffers, counters);
+  return Relay{input, output, Shortcut{STDIN_FILENO, STDOUT_FILENO}, buffers, counters, console}.run();
+}
+
+Outcome run(const Options& options) {
+  if (Outcome secured = secure_standard_descriptors(options.output.empty()); !secured.is_success()) return secured;
+  ignore_signals();
+  std::optional<OutputFile> file;
+  if (!options.output.empty()) {
+    auto found = OutputFile::find(options.output, options.replace);
+    if (!found) return std::move(found).error();
+    file = *std::move(found);
+  }
+  const bool on_terminal = options.progress == ProgressMode::on_terminal && ::isatty(STDERR_FILENO) == 1;
+  Counters counters;
+  Console console{counters, on_terminal || options.progress == ProgressMode::always};
+  Outcome outcome = pass_on(options, file, console, counters);
+  console.finish();
+  if (options.stats) console.print_stats();
+  return outcome;
+}
+
+}  // namespace
+}  // namespace spool
+
+int main(int argc, char** argv) {
+  spool::Outcome outcome;
+  try {
+    auto options = spool::parse_options(argc, argv);
+    outcome = options ? spool::run(*options) : std::move(options).error();
+  } catch (const std::exception& error) {  // std::bad_alloc; std::system_error of a thread that cannot be started
+    outcome = {spool::ExitCode::failure, error.what()};
+  }
+  if (!outcome.message.empty()) std::fprintf(stderr, "hybrid-spool: %s\n", outcome.message.c_str());
+  return static_cast<int>(outcome.code);
+}

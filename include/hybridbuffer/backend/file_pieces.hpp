@@ -1,0 +1,46 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <sys/uio.h>
+
+namespace hybridbuffer::detail {
+
+/// The pieces that are still to be written, in portions that fit one system call.
+class PieceCursor {
+ public:
+  explicit PieceCursor(std::span<const std::span<const std::byte>> pieces) noexcept : pieces_{pieces} {}
+
+  /// The next portion; empty when all is written.
+  [[nodiscard]] std::span<const iovec> next() noexcept {
+    std::size_t count = 0;
+    std::size_t skip = within_;
+    for (std::size_t index = first_; index < pieces_.size() && count < portion_.size(); ++index, skip = 0) {
+      const auto rest = pieces_[index].subspan(skip);
+      if (!rest.empty()) portion_[count++] = {const_cast<std::byte*>(rest.data()), rest.size()};  // NOLINT: iovec serves reads too
+    }
+    return std::span{portion_}.first(count);
+  }
+  /// `written` bytes of the last portion are done.
+  void advance(std::size_t written) noexcept {
+    while (written != 0) {
+      const std::size_t rest = pieces_[first_].size() - within_;
+      if (written < rest) {
+        within_ += written;
+        return;
+      }
+      written -= rest;
+      ++first_;
+      within_ = 0;
+    }
+  }
+
+ private:
+  std::span<const std::span<const std::byte>> pieces_;
+  std::size_t first_ = 0;
+  std::size_t within_ = 0;
+  std::array<iovec, 64> portion_;
+};
+
+}  // namespace hybridbuffer::detail

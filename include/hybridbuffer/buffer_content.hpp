@@ -1,0 +1,371 @@
+#pragma once
+
+#include <hybridbuffer/error.hpp>
+#include <hybridbuffer/memory_tail.hpp>
+#include <hybridbuffer/spill/spill_policy.hpp>
+#include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/stored_extents.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace hybridbuffer {
+
+/// All bytes of a buffer, and the one way that they flow: appended to memory, spilled to the end of storage.
+///
+///     [ extent | extent | … ] [ memory, uncommitted window ]      absolute offsets: stored_begin() … stored_end() … size()
+///       committed in storage    append here
+///
+/// A call that fails leaves the bytes as they were. Whoever shows memory to a reader asks again after each call that is not const.
+/// Threads: const members from any number at once; the rest one at a time.
+template <memory_policy MemoryPolicy, spill_policy SpillPolicy, storage_backend Backend, storage_factory Storage>
+class BufferContent {
+ public:
+  using Position = typename StoredExtents<Backend>::Position;
+  static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
+
+  BufferContent() = default;
+  BufferContent(MemoryPolicy memory, SpillPolicy spill, Storage storage)
+      : tail_{std::move(memory)}, spill_policy_{std::move(spill)}, storage_{std::move(storage)} {}
+  BufferContent(BufferContent&& other) noexcept
+      : tail_{std::move(other.tail_)},
+        memory_limit_{std::exchange(other.memory_limit_, 0)},
+        spill_policy_{std::move(other.spill_policy_)},
+        storage_{std::move(other.storage_)},
+        stored_{std::move(other.stored_)},
+        spills_{std::exchange(other.spills_, 0)},
+        spilled_{std::exchange(other.spilled_, 0)} {}
+  BufferContent& operator=(BufferContent&& other) noexcept {
+    if (this == &other) return *this;
+    tail_ = std::move(other.tail_);
+    memory_limit_ = std::exchange(other.memory_limit_, 0);
+    stored_ = std::move(other.stored_);
+    storage_ = std::move(other.storage_);
+    spill_policy_ = std::move(other.spill_policy_);
+    spills_ = std::exchange(other.spills_, 0);
+    spilled_ = std::exchange(other.spilled_, 0);
+    return *this;
+  }
+  ~BufferContent() = default;
+
+  // What is held -----------------------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return stored_.end() + tail_.size(); }
+  [[nodiscard]] const StoredExtents<Backend>& stored() const noexcept { return stored_; }
+  [[nodiscard]] const MemoryTail<MemoryPolicy>& memory() const noexcept { return tail_; }
+  [[nodiscard]] const Storage& storage() const noexcept { return storage_; }
+  [[nodiscard]] std::uint64_t spills() const noexcept { return spills_; }
+  [[nodiscard]] std::uint64_t spilled() const noexcept { return spilled_; }
+
+  /// Bytes that may still be kept in memory without asking the spill policy.
+  [[nodiscard]] std::uint64_t room() const noexcept { return memory_limit_ > tail_.size() ? memory_limit_ - tail_.size() : 0; }
+
+  [[nodiscard]] bool would_spill(std::uint64_t count) const {
+    if (count == 0) return false;
+    if constexpr (requires { MemoryPolicy::max_size; }) {
+      if (count > MemoryPolicy::max_size - tail_.size()) return may_spill_full_memory(count);
+    }
+    return count > room() && spill_policy_.decide(state_for(count)) == SpillAction::spill;
+  }
+
+  /// Reads exactly `out.size()` bytes. Requires: stored().begin() ≤ offset and offset + out.size() ≤ size().
+  [[nodiscard]] Result<void> read_at(Position& position, std::uint64_t offset, std::span<std::byte> out) const {
+    if (offset < stored_.end() && !out.empty()) {
+      const auto part = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), stored_.end() - offset)));
+      if (auto done = stored_.read(position, offset, part); !done) return done;
+      out = out.subspan(part.size());
+      offset += part.size();
+    }
+    if (!out.empty()) tail_.copy_out(offset - stored_.end(), out);
+    return {};
+  }
+
+  // Appending --------------------------------------------------------------------------------------------------------------------
+
+  /// How many bytes add() takes.
+  [[nodiscard]] std::size_t window_room() const noexcept { return tail_.window_room(); }
+  /// Requires: bytes is not empty and bytes.size() ≤ window_room().
+  void add(std::span<const std::byte> bytes) noexcept { tail_.add(bytes); }
+
+  /// Appends all of `bytes`, to memory or, with what is there, to storage. Requires: bytes is not empty.
+  /// Errors: `limit_exceeded`, `no_space`, those of the storage.
+  [[nodiscard]] Result<void> append(std::span<const std::byte> bytes) {
+    const Result<bool> kept = may_keep(bytes.size());
+    if (!kept) return std::unexpected{kept.error()};
+    if (*kept) {
+      if (append_to_memory(bytes)) return {};
+      if (!may_spill_full_memory(bytes.size())) return refused_memory();
+    }
+    return spill_then_append(bytes);
+  }
+
+  /// Asks for memory for `count` more bytes, as far as the spill policy would keep them. What cannot be had is no error.
+  void reserve(std::uint64_t count) {
+    if (tail_.window_room() >= count) return;
+    const Result<bool> kept = may_keep(count);
+    if (kept && *kept) static_cast<void>(tail_.open_window(static_cast<std::size_t>(count), memory_limit_));
+  }
+
+  /// Moves what is in memory to storage.
+  [[nodiscard]] Result<void> spill() { return tail_.size() == 0 ? Result<void>{} : spill_with({}); }
+
+  /// Appends what `read_some(span)` delivers, read straight into memory, until it gives 0 or `limit` bytes were taken.
+  ///
+  /// Returns: how many were taken. Errors: those of `read_some` and of append(); what was taken is content.
+  template <class ReadSome>
+  [[nodiscard]] Result<std::uint64_t> take_from(ReadSome&& read_some, std::uint64_t limit) {
+    const WindowBeyondGrant end_of_window{*this};
+    std::uint64_t taken = 0;
+    while (taken < limit) {
+      const auto window = window_for_source(limit - taken);
+      if (!window) return std::unexpected{window.error()};
+      Result<std::size_t> count = read_some(*window);
+      if (count && *count > window->size()) count = failure(errc::corrupted, "read_from", "the source returned more than was asked for");
+      tail_.add(count.value_or(0));
+      taken += count.value_or(0);
+      if (tail_.size() > memory_limit_) {
+        if (auto spilled = spill(); !spilled) return std::unexpected{std::move(spilled).error()};
+      }
+      if (!count) return std::unexpected{std::move(count).error()};
+      if (*count == 0) break;
+    }
+    return taken;
+  }
+
+  /// Takes up to `length` bytes from a descriptor into storage inside the kernel, if the spill policy would not keep them in memory.
+  ///
+  /// Returns: how many were taken; 0 also when the policy would keep them, or the kernel cannot.
+  [[nodiscard]] Result<std::uint64_t> store_from(int descriptor, std::uint64_t length) {
+    if (!would_store(length)) return std::uint64_t{0};
+    if (auto spilled = spill(); !spilled) return std::unexpected{std::move(spilled).error()};
+    if (!would_store(length)) return std::uint64_t{0};
+    settle();  // what was granted before does not know of the bytes that go past memory
+    auto taken = stored_.store_from(storage_, descriptor, length);
+    if (!taken && taken.error() == errc::unsupported) return std::uint64_t{0};
+    if (taken && *taken != 0) count_spill(*taken);
+    return taken;
+  }
+
+  // Removing ---------------------------------------------------------------------------------------------------------------------
+
+  /// Keeps the bytes below `size`. Requires: stored().begin() ≤ size ≤ size().
+  void truncate(std::uint64_t size) noexcept {
+    if (size >= stored_.end()) {
+      tail_.truncate(size - stored_.end());
+    } else {
+      tail_.clear();
+      stored_.truncate(size);
+    }
+    settle();
+  }
+
+  /// Forgets the bytes below `offset` ≤ size(). Returns: true when a location was removed, so that cursors let go of it.
+  bool discard_front(std::uint64_t offset) noexcept {
+    const std::uint64_t from_memory = offset > stored_.end() ? offset - stored_.end() : 0;
+    const bool removed = stored_.discard_front(offset);
+    if (from_memory != 0) {
+      tail_.drop_front(from_memory);
+      settle();
+    }
+    return removed;
+  }
+
+  /// Removes everything; offsets start at 0 again. Errors: the first that a removal answered; nothing is left in any case.
+  [[nodiscard]] Result<void> remove_all() {
+    tail_.clear();
+    auto removed = stored_.remove_all();
+    settle();
+    return removed;
+  }
+
+  // Publishing -------------------------------------------------------------------------------------------------------------------
+
+  /// Gives everything a lasting name. Returns: how many bytes had to be copied.
+  [[nodiscard]] Result<std::uint64_t> publish(std::string_view destination, PublishMode mode)
+    requires(may_have<Backend>(Capability::publish))
+  {
+    if (stored_.empty() || (stored_.is_one_object() && stored_.next_store_extends(tail_.size()))) {
+      if (auto spilled = spill(); !spilled) return std::unexpected{std::move(spilled).error()};
+    }
+    if (tail_.size() != 0 || !stored_.is_one_object()) return publish_copy(destination, mode);
+    if (auto published = stored_.publish(destination, mode); !published) return std::unexpected{std::move(published).error()};
+    return std::uint64_t{0};
+  }
+
+ private:
+  [[nodiscard]] SpillState state_for(std::uint64_t incoming, bool memory_full = false) const noexcept {
+    return {.in_memory = tail_.size(), .stored = stored_.end() - stored_.begin(), .incoming = incoming, .memory_full = memory_full};
+  }
+  [[nodiscard]] bool would_store(std::uint64_t incoming) const { return spill_policy_.decide(state_for(incoming)) == SpillAction::spill; }
+  [[nodiscard]] bool may_spill_full_memory(std::uint64_t incoming) const {
+    return spill_policy_.decide(state_for(incoming, true)) != SpillAction::reject;
+  }
+
+  // Gives back what was granted beyond the content. Ends the window, so that the next append asks again.
+  void settle() noexcept {
+    static_cast<void>(tail_.committed());
+    memory_limit_ = 0;
+    spill_policy_.settle(state_for(0));
+  }
+
+  // Asks the spill policy unless the room that it granted suffices. True: `incoming` more bytes may stay in memory.
+  [[nodiscard]] Result<bool> may_keep(std::uint64_t incoming) {
+    if (incoming <= room()) return true;
+    const SpillState state = state_for(incoming);
+    const SpillAction action = spill_policy_.decide(state);
+    if (action == SpillAction::reject) return failure(errc::limit_exceeded, "append", "the spill policy rejects it");
+    if (action == SpillAction::spill) return false;
+    const std::uint64_t granted = spill_policy_.room(state);
+    memory_limit_ = granted > unlimited - state.in_memory ? unlimited : state.in_memory + granted;
+    return granted >= incoming;
+  }
+
+  // False when the memory policy refuses.
+  [[nodiscard]] bool append_to_memory(std::span<const std::byte> bytes) {
+    try {
+      return tail_.append(bytes, memory_limit_);
+    } catch (...) {
+      settle();
+      throw;
+    }
+  }
+
+  [[nodiscard]] Result<void> refused_memory() {
+    settle();
+    return failure(errc::no_space, "append", "memory is full and may not spill");
+  }
+
+  [[nodiscard]] Result<void> spill_then_append(std::span<const std::byte> bytes) {
+    const std::uint64_t in_memory = tail_.size();
+    SpillState after = state_for(bytes.size());
+    after.in_memory = 0;
+    after.stored += in_memory;
+    const bool direct = in_memory == 0 || bytes.size() >= direct_append_bytes || spill_policy_.decide(after) != SpillAction::keep;
+    if (auto spilled = spill_with(direct ? bytes : std::span<const std::byte>{}); !spilled || direct) return spilled;
+    if (const Result<bool> kept = may_keep(bytes.size()); kept && *kept && append_to_memory(bytes)) return {};
+    return spill_with(bytes);  // the memory went to somebody else meanwhile
+  }
+
+  // Commits memory and `incoming` to storage in one piece; only then is memory reused.
+  [[nodiscard]] Result<void> spill_with(std::span<const std::byte> incoming) {
+    const SpillContent<MemoryPolicy> content{tail_.committed(), incoming};
+    const std::uint64_t length = content.size();
+    Result<void> stored;
+    try {
+      stored = stored_.store(storage_, content);
+    } catch (...) {
+      settle();
+      throw;
+    }
+    if (stored) {
+      tail_.clear();
+      count_spill(length);
+    }
+    settle();
+    return stored;
+  }
+  void count_spill(std::uint64_t length) noexcept {
+    ++spills_;
+    spilled_ += length;
+  }
+
+  // Ends a window that goes beyond the grant, however the transfer ends, so that the next append asks.
+  class WindowBeyondGrant {
+   public:
+    explicit WindowBeyondGrant(BufferContent& content) noexcept : content_{content} {}
+    WindowBeyondGrant(const WindowBeyondGrant&) = delete;
+    WindowBeyondGrant& operator=(const WindowBeyondGrant&) = delete;
+    ~WindowBeyondGrant() {
+      if (content_.is_window_beyond_grant()) content_.settle();
+    }
+
+   private:
+    BufferContent& content_;
+  };
+  [[nodiscard]] bool is_window_beyond_grant() const noexcept { return tail_.size() + tail_.window_room() > memory_limit_; }
+
+  // Opens a window to read into, for a large piece also where the policy grants less or nothing: only what the source delivers can tell
+  // whether it has more, and what exceeds the grant is spilled as soon as it was read. Where that failed before, it is spilled first: a
+  // storage that stays full must not let memory grow by a window in each call.
+  [[nodiscard]] Result<void> open_window_for_source() {
+    constexpr std::size_t wanted = std::size_t{64} << 10U;
+    while (tail_.window_room() == 0) {
+      const Result<bool> kept = may_keep(1);
+      if (!kept) return std::unexpected{kept.error()};
+      const bool exceeds_grant = !*kept && tail_.size() != 0 && would_store(0);
+      if (!exceeds_grant && tail_.open_window(wanted, std::max<std::uint64_t>(memory_limit_, tail_.size() + wanted))) return {};
+      if (tail_.size() == 0) return failure(errc::no_space, "read into memory");
+      if (*kept && !may_spill_full_memory(1)) return refused_memory();
+      if (auto spilled = spill_with({}); !spilled) return spilled;
+    }
+    return {};
+  }
+
+  // The part of the window that a source may fill: `most` bytes at most, one at least.
+  [[nodiscard]] Result<std::span<std::byte>> window_for_source(std::uint64_t most) {
+    if (auto opened = open_window_for_source(); !opened) return std::unexpected{std::move(opened).error()};
+    auto count = static_cast<std::size_t>(std::min<std::uint64_t>(tail_.window_room(), most));
+    if (is_window_beyond_grant()) count = accepted_of(count);
+    if (count == 0) return failure(errc::limit_exceeded, "append", "the spill policy rejects it");
+    return tail_.window().first(count);
+  }
+
+  // How many of `count` more bytes the spill policy would not reject.
+  [[nodiscard]] std::size_t accepted_of(std::size_t count) const {
+    const auto rejects = [&](std::size_t incoming) { return spill_policy_.decide(state_for(incoming)) == SpillAction::reject; };
+    if (!rejects(count)) return count;
+    std::size_t accepted = 0;
+    for (std::size_t rejected = count; rejected - accepted > 1;) {
+      const std::size_t middle = accepted + (rejected - accepted) / 2;
+      (rejects(middle) ? rejected : accepted) = middle;
+    }
+    return accepted;
+  }
+
+  [[nodiscard]] Result<std::uint64_t> publish_copy(std::string_view destination, PublishMode mode) {
+    auto copy = storage_.create_backend();
+    if (!copy) return std::unexpected{std::move(copy).error()};
+    {
+      auto sink = copy->create();
+      if (!sink) return std::unexpected{std::move(sink).error()};
+      if (auto done = copy_to(*sink); !done) return std::unexpected{std::move(done).error()};
+      if (auto done = sink->close(); !done) return std::unexpected{std::move(done).error()};
+    }
+    if (auto done = copy->publish(destination, mode); !done) return std::unexpected{std::move(done).error()};
+    return size() - stored_.begin();
+  }
+
+  template <writer Sink>
+  [[nodiscard]] Result<void> copy_to(Sink& sink) {
+    constexpr std::size_t block = std::size_t{256} << 10U;
+    const auto scratch = std::make_unique_for_overwrite<std::byte[]>(block);
+    Position position;
+    for (std::uint64_t offset = stored_.begin(); offset < stored_.end();) {
+      const std::span part{scratch.get(), static_cast<std::size_t>(std::min<std::uint64_t>(block, stored_.end() - offset))};
+      if (auto done = stored_.read(position, offset, part); !done) return done;
+      if (auto done = sink.write(part); !done) return done;
+      offset += part.size();
+    }
+    const SpillContent<MemoryPolicy> rest{tail_.committed(), {}};
+    return rest.write_to(sink, 0, rest.size());
+  }
+
+  // Spans of this size and more go straight to storage when they meet a spill: copying them first would cost more than a call.
+  static constexpr std::uint64_t direct_append_bytes = std::uint64_t{64} << 10U;
+
+  MemoryTail<MemoryPolicy> tail_{};
+  std::uint64_t memory_limit_ = 0;  // tail_ may grow to it without asking the spill policy
+  [[no_unique_address]] SpillPolicy spill_policy_{};
+  [[no_unique_address]] Storage storage_{};
+  StoredExtents<Backend> stored_{};
+  std::uint64_t spills_ = 0;
+  std::uint64_t spilled_ = 0;
+};
+
+}  // namespace hybridbuffer

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <hybridbuffer/backend/file.hpp>
+#include <hybridbuffer/literals.hpp>
+#include <hybridbuffer/memory/segmented.hpp>
+#include <hybridbuffer/spill/spill_at.hpp>
+
+namespace hybridbuffer {
+
+/// What `HybridBuffer<>` is made of: chunks of 64 KiB, a threshold of 2 MiB, anonymous files.
+using DefaultMemoryPolicy = SegmentedMemory<>;
+using DefaultSpillPolicy = SpillAt;
+using DefaultBackend = FileBackend;
+
+}  // namespace hybridbuffer

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <hybridbuffer/spill/spill_policy.hpp>
+
+#include <cstdint>
+
+namespace hybridbuffer {
+
+/// Sends every append to storage before it returns; memory holds nothing.
+struct AlwaysSpill {
+  [[nodiscard]] constexpr SpillAction decide(const SpillState& /*state*/) const noexcept { return SpillAction::spill; }
+  [[nodiscard]] constexpr std::uint64_t room(const SpillState& /*state*/) const noexcept { return 0; }
+  constexpr void settle(const SpillState& /*state*/) const noexcept {}
+};
+
+static_assert(spill_policy<AlwaysSpill>);
+
+}  // namespace hybridbuffer

@@ -1,0 +1,511 @@
+#pragma once
+
+#include <hybridbuffer/detail/location.hpp>
+#include <hybridbuffer/memory/memory_policy.hpp>
+#include <hybridbuffer/storage.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hybridbuffer {
+
+/// What one spill writes: the bytes in memory, then a span of the caller's. Written in place, without a second copy.
+template <memory_policy MemoryPolicy>
+class SpillContent {
+ public:
+  SpillContent(const MemoryPolicy& memory, std::span<const std::byte> incoming) noexcept : memory_{memory}, incoming_{incoming} {}
+
+  [[nodiscard]] std::uint64_t size() const noexcept { return memory_.size() + incoming_.size(); }
+
+  /// Writes the content's bytes [offset, offset + length), many pieces a call where the writer gathers.
+  template <writer Writer>
+  [[nodiscard]] Result<void> write_to(Writer& sink, std::uint64_t offset, std::uint64_t length) const {
+    Batch<Writer> batch{sink};
+    std::uint64_t skip = offset;
+    std::uint64_t left = length;
+    const auto add = [&](std::span<const std::byte> piece) -> Result<void> {
+      if (skip >= piece.size()) {
+        skip -= piece.size();
+        return {};
+      }
+      piece = piece.subspan(static_cast<std::size_t>(skip));
+      skip = 0;
+      piece = piece.first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), left)));
+      left -= piece.size();
+      return piece.empty() ? Result<void>{} : batch.add(piece);
+    };
+    for (std::span<const std::byte> chunk : memory_.chunks()) {
+      if (left == 0) break;
+      if (auto added = add(chunk); !added) return added;
+    }
+    if (auto added = add(incoming_); !added) return added;
+    return batch.flush();
+  }
+
+ private:
+  template <writer Writer>
+  class Batch {
+   public:
+    explicit Batch(Writer& sink) noexcept : sink_{sink} {}
+    [[nodiscard]] Result<void> add(std::span<const std::byte> piece) {
+      if constexpr (gathering_writer<Writer>) {
+        pieces_[count_++] = piece;
+        return count_ == pieces_.size() ? flush() : Result<void>{};
+      } else {
+        return sink_.write(piece);
+      }
+    }
+    [[nodiscard]] Result<void> flush() {
+      if constexpr (gathering_writer<Writer>) {
+        const std::size_t count = std::exchange(count_, 0);
+        if (count != 0) return sink_.write(std::span<const std::span<const std::byte>>{pieces_}.first(count));
+      }
+      return {};
+    }
+
+   private:
+    static constexpr std::size_t most = gathering_writer<Writer> ? 64 : 1;
+    Writer& sink_;
+    std::array<std::span<const std::byte>, most> pieces_{};
+    std::size_t count_ = 0;
+  };
+
+  const MemoryPolicy& memory_;
+  std::span<const std::byte> incoming_;
+};
+
+/// The stored part of a buffer: an ordered list of extents, each a range of one location's committed object.
+///
+///     [ extent | extent | … ]   [begin(), end()) in the buffer's absolute offsets; memory goes on at end()
+///
+/// One location serves as long as it can; its extents stand next to each other in the list. Invariants: extents are non-empty and
+/// adjoin; a location is alive exactly while an extent refers to it; a failed call leaves the list as it was.
+/// Threads: const members from any number at once; the rest one at a time.
+template <storage_backend Backend>
+class StoredExtents {
+  using Location = detail::Location<Backend>;
+  struct Extent {
+    Location* location;
+    std::uint64_t stored_offset;
+    std::uint64_t begin;
+    std::uint64_t length;
+    [[nodiscard]] std::uint64_t end() const noexcept { return begin + length; }
+    [[nodiscard]] std::uint64_t stored_end() const noexcept { return stored_offset + length; }
+  };
+
+ public:
+  /// A cursor's place in the store, kept between its reads; see Location::Position.
+  using Position = typename Location::Position;
+
+  StoredExtents() noexcept = default;
+  StoredExtents(StoredExtents&& other) noexcept
+      : extents_{std::move(other.extents_)},
+        head_{std::exchange(other.head_, 0)},
+        end_{std::exchange(other.end_, 0)},
+        next_id_{other.next_id_},
+        last_stored_{other.last_stored_} {
+    other.extents_.clear();
+  }
+  StoredExtents& operator=(StoredExtents&& other) noexcept {
+    if (this != &other) {
+      drop_all();
+      extents_ = std::move(other.extents_);
+      other.extents_.clear();
+      head_ = std::exchange(other.head_, 0);
+      end_ = std::exchange(other.end_, 0);
+      next_id_ = std::max(next_id_, other.next_id_);
+      last_stored_ = other.last_stored_;
+    }
+    return *this;
+  }
+  ~StoredExtents() { drop_all(); }
+
+  [[nodiscard]] bool empty() const noexcept { return head_ == extents_.size(); }
+  [[nodiscard]] std::uint64_t begin() const noexcept { return empty() ? end_ : extents_[head_].begin; }
+  [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
+
+  /// Bytes that the locations hold, those included that no extent refers to any more.
+  [[nodiscard]] std::uint64_t held_bytes() const noexcept {
+    std::uint64_t sum = 0;
+    for_each_location([&](const Location& location) { sum += location.committed - location.discarded; });
+    return sum;
+  }
+  [[nodiscard]] std::size_t locations() const noexcept {
+    std::size_t count = 0;
+    for_each_location([&](const Location&) { ++count; });
+    return count;
+  }
+
+  /// Writes and commits `content` behind end(): in the last location where it can be extended, else in new ones.
+  ///
+  /// Errors: those of the storage; nothing is stored then, and what a failed commit may have left is never referred to. bad_alloc.
+  /// Cost:   no allocation of its own while one location can be extended.
+  template <storage_factory Storage, class Content>
+  [[nodiscard]] Result<void> store(const Storage& storage, const Content& content) {
+    const std::uint64_t length = content.size();
+    make_room_for_an_extent();
+    if constexpr (may_have<Backend>(Capability::append)) {
+      if (Location* location = extendable_location(length)) {
+        auto extended = extend(*location, content, length);
+        const bool refused = !extended && extended.error() == errc::unsupported && location->sealed;
+        if (!refused) return extended;
+      }
+    }
+    Rollback rollback{*this};
+    for (std::uint64_t done = 0; done < length;) {
+      const auto stored = store_in_new_location(storage, content, done, length - done);
+      if (!stored) return std::unexpected{stored.error()};
+      done += *stored;
+    }
+    rollback.dismiss();
+    last_stored_ = length;
+    return {};
+  }
+
+  /// Takes up to `length` bytes from `descriptor` without passing them through user memory.
+  ///
+  /// Returns: how many were stored; 0 at the source's end.
+  /// Errors:  `unsupported` where the backend or the descriptor cannot; nothing was taken then.
+  template <storage_factory Storage>
+  [[nodiscard]] Result<std::uint64_t> store_from(const Storage& storage, int descriptor, std::uint64_t length) {
+    if constexpr (may_have<Backend>(Capability::transfer) && may_have<Backend>(Capability::append)) {
+      make_room_for_an_extent();
+      if (Location* location = extendable_location(1)) {
+        if (!location->has(Capability::transfer)) return failure(errc::unsupported, "transfer into storage");
+        const std::uint64_t most = std::min(length, location->max_object_size() - location->committed);
+        return transfer_into(*location, descriptor, most);
+      }
+      auto location = make_location(storage);
+      if (!location) return std::unexpected{std::move(location).error()};
+      if (!(*location)->has(Capability::transfer)) return failure(errc::unsupported, "transfer into storage");
+      auto taken = transfer_into(**location, descriptor, std::min(length, (*location)->max_object_size()));
+      if (taken && *taken != 0) location->release();  // now owned by its extent
+      return taken;
+    } else {
+      return failure(errc::unsupported, "transfer into storage");
+    }
+  }
+
+  /// Reads exactly `out.size()` bytes from the absolute offset on.
+  ///
+  /// Requires: begin() ≤ offset and offset + out.size() ≤ end().
+  /// Errors:   `corrupted` when stored bytes are missing; those of the backend.
+  [[nodiscard]] Result<void> read(Position& position, std::uint64_t offset, std::span<std::byte> out) const {
+    for (auto extent = extent_at(offset); !out.empty(); ++extent) {
+      const std::uint64_t inside = offset - extent->begin;
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), extent->length - inside));
+      auto done = extent->location->read_at(position, extent->stored_offset + inside, out.first(count));
+      if (!done) return done;
+      out = out.subspan(count);
+      offset += count;
+    }
+    return {};
+  }
+
+  /// Moves bytes from `offset` on to `descriptor` without passing them through user memory, up to `length` and to an extent's end.
+  ///
+  /// Requires: begin() ≤ offset < end().
+  /// Returns:  how many the descriptor accepted.
+  /// Errors:   `unsupported` where the backend or the descriptor cannot; an error means that nothing was accepted.
+  [[nodiscard]] Result<std::uint64_t> transfer_to(int descriptor, std::uint64_t offset, std::uint64_t length) const {
+    if constexpr (may_have<Backend>(Capability::transfer)) {
+      const auto extent = extent_at(offset);
+      if (extent->location->has(Capability::transfer)) {
+        const std::uint64_t inside = offset - extent->begin;
+        return extent->location->backend.transfer_to(descriptor, extent->stored_offset + inside, std::min(length, extent->length - inside));
+      }
+    }
+    return failure(errc::unsupported, "transfer from storage");
+  }
+
+  /// Keeps the bytes below `offset`. Gives storage back where the backend can shrink.
+  ///
+  /// Requires: begin() ≤ offset ≤ end().
+  /// Cost:     O(extents removed), one shrink; no content is read.
+  void truncate(std::uint64_t offset) noexcept {
+    while (!empty() && extents_.back().begin >= offset) pop_back();
+    end_ = offset;
+    if (empty()) return;
+    Extent& last = extents_.back();
+    last.location->live -= last.end() - offset;
+    last.length = offset - last.begin;
+    shrink_last();
+  }
+
+  /// Forgets the bytes below `offset` and gives their storage back: whole locations, and ranges of one that can discard.
+  ///
+  /// Returns: true when a location was removed, so that cursors let go of it.
+  /// Cost:    amortised O(1) an extent; at most one discard a mebibyte.
+  bool discard_front(std::uint64_t offset) noexcept {
+    bool removed = false;
+    while (!empty() && extents_[head_].end() <= offset) {
+      removed = removed || extents_[head_].location->extents == 1;
+      pop_front();
+    }
+    if (!empty() && extents_[head_].begin < offset) {
+      Extent& first = extents_[head_];
+      const std::uint64_t gone = offset - first.begin;
+      first.begin += gone;
+      first.stored_offset += gone;
+      first.length -= gone;
+      first.location->live -= gone;
+    }
+    if (!empty()) give_back_front(*extents_[head_].location, extents_[head_].stored_offset);
+    end_ = std::max(end_, offset);
+    return removed;
+  }
+
+  /// Removes everything; offsets start at 0 again.
+  ///
+  /// Errors: the first that a location's removal answered; what could be removed is removed, and the list is empty in any case.
+  [[nodiscard]] Result<void> remove_all() {
+    Result<void> verdict;
+    Location* previous = nullptr;
+    for (std::size_t i = head_; i < extents_.size(); ++i) {
+      Location* location = extents_[i].location;
+      if (std::exchange(previous, location) == location) continue;
+      auto removed = without_bad_alloc("remove a location", [&] { return location->backend.remove(); });
+      if (!removed && verdict) verdict = std::move(removed);
+    }
+    drop_all();
+    end_ = 0;
+    return verdict;
+  }
+
+  /// True when all of it is one whole stored object that may still get a name.
+  [[nodiscard]] bool is_one_object() const noexcept {
+    if (count() != 1) return false;
+    const Extent& only = extents_[head_];
+    return only.stored_offset == 0 && only.length == only.location->committed && only.location->discarded == 0 &&
+           !only.location->published && !only.location->sealed;
+  }
+
+  /// True when a spill now would extend the one object that publish() could name.
+  [[nodiscard]] bool next_store_extends(std::uint64_t length) const noexcept {
+    if constexpr (may_have<Backend>(Capability::append)) return extendable_location(length) != nullptr;
+    else return false;
+  }
+
+  /// Gives the one whole object a lasting name; it takes no further change.
+  ///
+  /// Requires: is_one_object().
+  [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode)
+    requires(may_have<Backend>(Capability::publish))
+  {
+    Location& location = *extents_[head_].location;
+    auto done = location.backend.publish(destination, mode);
+    if (done || done.error().is_indeterminate()) location.sealed = location.published = true;
+    return done;
+  }
+
+ private:
+  // Takes back the extents of a content that was stored only in part, also when an exception passes.
+  class Rollback {
+   public:
+    explicit Rollback(StoredExtents& list) noexcept : list_{&list}, count_{list.count()} {}
+    ~Rollback() {
+      while (list_ != nullptr && list_->count() > count_) list_->pop_back();
+    }
+    Rollback(const Rollback&) = delete;
+    Rollback& operator=(const Rollback&) = delete;
+    void dismiss() noexcept { list_ = nullptr; }
+
+   private:
+    StoredExtents* list_;
+    std::size_t count_;
+  };
+
+  [[nodiscard]] std::size_t count() const noexcept { return extents_.size() - head_; }
+
+  template <class Visit>
+  void for_each_location(Visit&& visit) const {
+    const Location* previous = nullptr;
+    for (std::size_t i = head_; i < extents_.size(); ++i) {
+      if (std::exchange(previous, extents_[i].location) != extents_[i].location) visit(*extents_[i].location);
+    }
+  }
+
+  [[nodiscard]] auto extent_at(std::uint64_t offset) const noexcept {
+    const auto first = extents_.begin() + static_cast<std::ptrdiff_t>(head_);
+    const auto past =
+        std::upper_bound(first, extents_.end(), offset, [](std::uint64_t at, const Extent& extent) { return at < extent.begin; });
+    return past - 1;
+  }
+
+  void make_room_for_an_extent() {
+    if (extents_.size() < extents_.capacity()) return;
+    if (head_ > extents_.size() / 2) {
+      extents_.erase(extents_.begin(), extents_.begin() + static_cast<std::ptrdiff_t>(head_));
+      head_ = 0;
+    } else {
+      extents_.reserve(std::max<std::size_t>(4, 2 * extents_.size()));
+    }
+  }
+
+  // Requires room for one extent; cannot fail, because it follows a commit.
+  void link(Location& location, std::uint64_t length) noexcept {
+    const std::uint64_t stored_offset = location.committed;
+    location.committed += length;
+    location.live += length;
+    location.forget_older_handles();
+    if (!empty() && extents_.back().location == &location && extents_.back().stored_end() == stored_offset) {
+      extents_.back().length += length;
+    } else {
+      extents_.push_back({&location, stored_offset, end_, length});
+      ++location.extents;
+    }
+    end_ += length;
+  }
+
+  [[nodiscard]] Location* extendable_location(std::uint64_t length) const noexcept {
+    if (empty()) return nullptr;
+    Location* location = extents_.back().location;
+    if (!location->has(Capability::append) || location->sealed) return nullptr;
+    const std::uint64_t most = location->max_object_size();
+    if (length > most || location->committed > most - length) return nullptr;
+    const std::uint64_t dead = location->committed - location->discarded - location->live;
+    const bool wasteful = dead > location->live && dead - location->live > std::max(tolerated_dead_bytes, 4 * last_stored_);
+    return wasteful && !location->has(Capability::shrink) ? nullptr : location;
+  }
+
+  template <class Content>
+  [[nodiscard]] Result<void> extend(Location& location, const Content& content, std::uint64_t length) {
+    auto sink = location.backend.append();
+    if (!sink) {
+      // It was published by a call that failed later on.
+      if (sink.error() == errc::unsupported) location.sealed = true;
+      return std::unexpected{std::move(sink).error()};
+    }
+    location.sealed = true;  // as long as the commit may have happened or not, which is for good when an exception passes
+    auto done = commit(*sink, content, 0, length);
+    location.sealed = !done && done.error().indeterminate;
+    if (!done) return std::unexpected{std::move(done).error().error};
+    link(location, length);
+    last_stored_ = length;
+    return {};
+  }
+
+  template <class Storage, class Content>
+  [[nodiscard]] Result<std::uint64_t> store_in_new_location(const Storage& storage, const Content& content, std::uint64_t from,
+                                                            std::uint64_t length) {
+    make_room_for_an_extent();
+    auto location = make_location(storage);
+    if (!location) return std::unexpected{std::move(location).error()};
+    const std::uint64_t part = std::min(length, (*location)->max_object_size());
+    if (part == 0) return failure(errc::limit_exceeded, "store in a backend whose objects hold no bytes");
+    {
+      auto sink = (*location)->backend.create();
+      if (!sink) return std::unexpected{std::move(sink).error()};
+      if (auto done = commit(*sink, content, from, part); !done) return std::unexpected{std::move(done).error().error};
+    }
+    link(*location->release(), part);
+    return part;
+  }
+
+  template <class Storage>
+  [[nodiscard]] Result<std::unique_ptr<Location>> make_location(const Storage& storage) {
+    auto backend = storage.create_backend();
+    if (!backend) return std::unexpected{std::move(backend).error()};
+    return std::make_unique<Location>(std::move(*backend), ++next_id_);
+  }
+
+  struct CommitFailure {
+    Error error;
+    bool indeterminate;  // only a close can leave its effect unknown
+  };
+  template <class Writer, class Content>
+  [[nodiscard]] static std::expected<void, CommitFailure> commit(Writer& sink, const Content& content, std::uint64_t from,
+                                                                 std::uint64_t length) {
+    if (auto written = content.write_to(sink, from, length); !written) {
+      return std::unexpected{CommitFailure{std::move(written).error(), false}};
+    }
+    if (auto closed = sink.close(); !closed) {
+      const bool indeterminate = closed.error().is_indeterminate();
+      return std::unexpected{CommitFailure{std::move(closed).error(), indeterminate}};
+    }
+    return {};
+  }
+
+  [[nodiscard]] Result<std::uint64_t> transfer_into(Location& location, int descriptor, std::uint64_t length) {
+    auto taken = location.backend.transfer_from(descriptor, length);
+    if (!taken && taken.error().is_indeterminate()) location.sealed = true;
+    if (taken && *taken != 0) link(location, *taken);
+    return taken;
+  }
+
+  // For calls whose failure the list survives: running out of memory is one more way to fail.
+  template <class Call>
+  [[nodiscard]] static Result<void> without_bad_alloc(OperationName operation, Call&& call) {
+    try {
+      return call();
+    } catch (const std::bad_alloc&) {
+      return failure(errc::no_space, operation, "out of memory");
+    }
+  }
+
+  void shrink_last() noexcept {
+    if constexpr (may_have<Backend>(Capability::shrink)) {
+      const Extent& last = extents_.back();
+      Location& location = *last.location;
+      if (location.published || !location.has(Capability::shrink) || last.stored_end() == location.committed) return;
+      const auto shrunk = without_bad_alloc("shrink a location", [&] { return location.backend.shrink(last.stored_end()); });
+      if (!shrunk) {  // the bytes stay as dead ones; the next append goes behind them, or elsewhere where it is unknown whether they do
+        location.sealed = location.sealed || shrunk.error().is_indeterminate();
+        return;
+      }
+      location.committed = last.stored_end();
+      location.forget_handles(++next_id_);
+    }
+  }
+
+  void give_back_front(Location& location, std::uint64_t below) noexcept {
+    if constexpr (may_have<Backend>(Capability::discard)) {
+      if (location.published || below - location.discarded < discard_step || !location.has(Capability::discard)) return;
+      const auto discarded = without_bad_alloc("discard part of a location",
+                                               [&] { return location.backend.discard(location.discarded, below - location.discarded); });
+      if (discarded) location.discarded = below;
+    }
+  }
+
+  void release(const Extent& extent) noexcept {
+    extent.location->live -= extent.length;
+    if (--extent.location->extents == 0) delete extent.location;
+  }
+  void pop_back() noexcept {
+    const Extent last = extents_.back();
+    extents_.pop_back();
+    end_ = last.begin;
+    release(last);
+    if (empty()) forget_popped();
+  }
+  void pop_front() noexcept {
+    release(extents_[head_++]);
+    if (empty()) forget_popped();
+  }
+  void forget_popped() noexcept {
+    extents_.clear();
+    head_ = 0;
+  }
+  void drop_all() noexcept {
+    while (!empty()) pop_front();
+  }
+
+  static constexpr std::uint64_t tolerated_dead_bytes = std::uint64_t{64} << 20U;
+  static constexpr std::uint64_t discard_step = std::uint64_t{1} << 20U;
+
+  std::vector<Extent> extents_;  // those before head_ are gone
+  std::size_t head_ = 0;
+  std::uint64_t end_ = 0;
+  std::uint64_t next_id_ = 0;
+  std::uint64_t last_stored_ = 0;
+};
+
+}  // namespace hybridbuffer

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/view/source_view.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hybridbuffer {
+
+/// Cuts what a reader delivers into lines. The source of lines().
+///
+///     block_ [ shown already | unread_ … ]      partial_: the start of a line that began in an earlier block
+///
+/// A line that lies in one block is shown there, without a copy.
+template <reader Reader>
+class LineSource {
+ public:
+  using value_type = std::string;
+
+  LineSource(Reader source, std::size_t block_bytes)
+      : reader_{std::move(source)}, size_{std::max<std::size_t>(block_bytes, 1)}, block_{std::make_unique_for_overwrite<char[]>(size_)} {}
+
+  [[nodiscard]] Result<bool> load() {
+    for (;;) {
+      if (const std::size_t end = unread_.find('\n'); end != std::string_view::npos) return show(end);
+      partial_.append(unread_);
+      unread_ = {};
+      const auto count = read_some_of(reader_, std::as_writable_bytes(std::span{block_.get(), size_}));
+      if (!count) return std::unexpected{count.error()};
+      if (*count == 0) return show_rest();
+      unread_ = {block_.get(), *count};
+    }
+  }
+  [[nodiscard]] std::string_view current() const noexcept { return line_; }
+  void drop() noexcept {
+    line_ = {};
+    partial_.clear();
+  }
+
+ private:
+  bool show(std::size_t length) {
+    line_ = unread_.substr(0, length);
+    if (!partial_.empty()) line_ = partial_.append(line_);
+    unread_.remove_prefix(length + 1);
+    if (line_.ends_with('\r')) line_.remove_suffix(1);
+    return true;
+  }
+  // A last line without a newline; a "\r" at its end ends nothing.
+  bool show_rest() noexcept {
+    line_ = partial_;
+    return !line_.empty();
+  }
+
+  Reader reader_;
+  std::size_t size_;
+  std::unique_ptr<char[]> block_;
+  std::string_view unread_{};
+  std::string partial_{};
+  std::string_view line_{};  // in block_ or partial_
+};
+
+template <reader Reader>
+using Lines = SourceView<LineSource<Reader>>;
+
+inline constexpr std::size_t default_line_block_bytes = std::size_t{64} << 10U;
+
+/// The unread lines of `buffer`, from `tell()` on, without their "\n" or "\r\n". Empty lines are shown; so is a last line without a
+/// newline. Not consumed: the buffer's position stays. What is appended before the view comes to the end is shown as well.
+///
+///     auto view = lines(buffer);
+///     for (std::string_view line : view | ranges::views::filter(is_wanted)) use(line);
+///     if (!view.status()) return view.status().error();           // else everything was shown
+///
+/// Requires: the buffer is neither moved from nor destroyed while the view is used.
+/// Errors:   in status(), those of HybridBuffer::read_at(); nothing is shown of the block of `block_bytes` in which one occurs, nor of a
+///           line that goes on there. std::bad_alloc.
+/// Cost:     one copy into the view's block, a second one of lines that cross its end. A line may have any length and is held whole.
+template <has_independent_readers Buffer>
+[[nodiscard]] auto lines(const Buffer& buffer, std::size_t block_bytes = default_line_block_bytes) {
+  auto source = buffer.open_reader();
+  return Lines<decltype(source)>{LineSource{std::move(source), block_bytes}};
+}
+template <has_independent_readers Buffer>
+void lines(const Buffer&& buffer, std::size_t block_bytes = default_line_block_bytes) = delete;
+
+/// The same over any reader, from where it stands. The view owns it.
+template <reader Reader>
+  requires(!has_independent_readers<Reader>)
+[[nodiscard]] Lines<Reader> lines(Reader source, std::size_t block_bytes = default_line_block_bytes) {
+  return Lines<Reader>{LineSource<Reader>{std::move(source), block_bytes}};
+}
+
+}  // namespace hybridbuffer
