@@ -1,0 +1,211 @@
+#include <hybridbuffer/conformance/run.hpp>
+
+#include <hybridbuffer/conformance/catalogue.hpp>
+#include <hybridbuffer/conformance/context.hpp>
+#include <hybridbuffer/conformance/process.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace hybridbuffer::conformance {
+
+namespace {
+
+/// Why a clause cannot run on this subject at all; empty when it can.
+std::string gate(const Clause& clause, Capabilities capabilities, Tier tier) {
+  if (clause.capability && !capabilities.has(*clause.capability)) return "the backend does not declare this capability";
+  if (clause.tier > tier) return clause.tier == Tier::slow ? "only in the tier slow" : "only in the tier full";
+  return {};
+}
+
+/// What must be as before once a clause is over.
+class Baseline {
+ public:
+  explicit Baseline(const Hooks& hooks)
+      : hooks_{&hooks}, objects_{count_objects()}, descriptors_{open_descriptors()}, threads_{running_threads()} {}
+
+  /// What the clause left behind; empty when nothing.
+  [[nodiscard]] std::string left_behind() const {
+    std::string text;
+    const auto add = [&](std::string_view what, std::size_t now, std::size_t before) {
+      if (now <= before) return;
+      text.append(text.empty() ? "" : ", ").append(std::to_string(now - before)).append(" ").append(what);
+    };
+    add("stored objects", count_objects(), objects_);
+    add("open descriptors", open_descriptors(), descriptors_);
+    add("threads", settled_threads(), threads_);
+    if (hooks_->foreign_intact && !hooks_->foreign_intact()) text.append(text.empty() ? "" : ", ").append("foreign data changed");
+    return text;
+  }
+
+ private:
+  [[nodiscard]] std::size_t count_objects() const {
+    if (hooks_->trim) hooks_->trim();
+    return hooks_->stored_objects ? hooks_->stored_objects() : 0;
+  }
+  // A joined thread stays in /proc for a moment.
+  [[nodiscard]] std::size_t settled_threads() const {
+    for (int i = 0; i < 100 && running_threads() > threads_; ++i) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    return running_threads();
+  }
+
+  const Hooks* hooks_;
+  std::size_t objects_;
+  std::size_t descriptors_;
+  std::size_t threads_;
+};
+
+}  // namespace
+
+ClauseResult run_clause(Subject& subject, const Clause& clause, const Options& options, TracePage& page) {
+  ClauseResult result;
+  result.clause = &clause;
+  const auto start = std::chrono::steady_clock::now();
+  const auto finish = [&](Verdict verdict, std::string seen) {
+    result.verdict = verdict;
+    result.seen = std::move(seen);
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (verdict == Verdict::fail) result.trace = lines_of(page);
+    return result;
+  };
+  try {
+    Context context{subject, page, options};
+    context.warm_up();
+    if (auto reason = gate(clause, context.capabilities(), options.tier); !reason.empty()) return finish(Verdict::not_run, reason);
+    if (context.hooks().plant_foreign) context.hooks().plant_foreign();
+    const Baseline baseline{context.hooks()};
+    const auto note = [&] {
+      result.parts_not_run = context.parts_not_run();
+      result.checks = context.checks();
+      result.size_reached = context.size_reached();
+    };
+    try {
+      clause.run(context);
+    } catch (const Failure& failure) {
+      note();
+      return finish(Verdict::fail, failure.seen);
+    }
+    note();
+    if (const std::string left = baseline.left_behind(); !left.empty()) return finish(Verdict::fail, "the clause left behind: " + left);
+    if (context.checks() == 0) {
+      std::string reasons;
+      for (const std::string& reason : context.parts_not_run()) reasons.append(reasons.empty() ? "" : "; ").append(reason);
+      result.missing = clause.obligation == Obligation::required && reasons.empty();
+      return finish(Verdict::not_run, reasons.empty() ? "nothing was checked" : reasons);
+    }
+    return finish(Verdict::pass, {});
+  } catch (const Failure& failure) {
+    return finish(Verdict::fail, failure.seen);
+  } catch (const std::exception& error) {
+    return finish(Verdict::unknown, std::string{"the kit failed: "} + error.what());
+  }
+}
+
+namespace {
+
+// What the META clauses found to be untrue, as names of hooks.
+std::vector<std::string> distrusted_hooks(const std::vector<ClauseResult>& results) {
+  std::vector<std::string> hooks;
+  for (const ClauseResult& result : results) {
+    if (result.verdict != Verdict::fail) continue;
+    if (result.clause->id == "META-2") hooks.emplace_back("stored_objects");
+    if (result.clause->id == "META-3") hooks.emplace_back("inject");
+    if (result.clause->id == "META-4") hooks.emplace_back("set_chunk_size");
+    if (result.clause->id == "META-5") hooks.emplace_back("damage");
+  }
+  return hooks;
+}
+
+}  // namespace
+
+std::vector<ClauseResult> run_clauses(const ClauseRunner& runner, Options options,
+                                                           const std::function<bool(const Clause&)>& wanted,
+                                                           const std::function<void(const ClauseResult&)>& done) {
+  std::vector<ClauseResult> results;
+  const auto run_family = [&](bool meta) {
+    for (const Clause* clause : catalogue()) {
+      const bool is_meta = clause->family() == "META";
+      if (is_meta != meta || !wanted(*clause)) continue;
+      results.push_back(runner(*clause, options));
+      if (done) done(results.back());
+    }
+  };
+  run_family(true);
+  options.distrusted = distrusted_hooks(results);
+  const bool shared_instance =
+      std::any_of(results.begin(), results.end(), [](const ClauseResult& r) { return r.clause->id == "META-1" && r.verdict == Verdict::fail; });
+  if (shared_instance) {
+    for (const Clause* clause : catalogue()) {
+      if (clause->family() == "META" || !wanted(*clause)) continue;
+      ClauseResult result;
+      result.clause = clause;
+      result.verdict = Verdict::not_run;
+      result.seen = "META-1 failed: make_backend() does not make new locations";
+      results.push_back(std::move(result));
+      if (done) done(results.back());
+    }
+    return results;
+  }
+  run_family(false);
+  return results;
+}
+
+namespace {
+
+std::vector<std::string> names_of(const Hooks& hooks) {
+  std::vector<std::string> names;
+  const auto add = [&](std::string_view name, const auto& hook) {
+    if (hook) names.emplace_back(name);
+  };
+  add("stored_objects", hooks.stored_objects);
+  add("stored_bytes", hooks.stored_bytes);
+  add("primitive_calls", hooks.primitive_calls);
+  add("inject", hooks.inject);
+  add("damage", hooks.damage);
+  add("set_chunk_size", hooks.set_chunk_size);
+  add("advance_clock", hooks.advance_clock);
+  add("plant_foreign", hooks.plant_foreign);
+  add("trim", hooks.trim);
+  add("publish_destination", hooks.publish_destination);
+  add("read_published", hooks.read_published);
+  add("roots", hooks.roots);
+  add("secrets", hooks.secrets);
+  return names;
+}
+
+}  // namespace
+
+Report start_report(Subject& subject, const Options& options) {
+  Report report;
+  report.name = std::string{subject.name()};
+  report.options = options;
+  report.traits = subject.traits();
+  report.hooks = names_of(subject.hooks());
+  try {
+    if (auto location = subject.make()) report.capabilities = (*location)->capabilities();
+  } catch (...) {  // the clauses will say so
+    report.capabilities = {};
+  }
+  return report;
+}
+
+Report run(Subject& subject, const Options& options) {
+  Report report = start_report(subject, options);
+  TracePage page;
+  const auto runner = [&](const Clause& clause, const Options& current) {
+    page.count = page.case_start = 0;
+    return run_clause(subject, clause, current, page);
+  };
+  report.results = run_clauses(runner, options, [](const Clause&) { return true; });
+  return report;
+}
+
+}  // namespace hybridbuffer::conformance
