@@ -350,6 +350,24 @@ BOOST_AUTO_TEST_CASE(a_window_stays_what_it_was_over_everything_but_a_cut) {
   BOOST_TEST(std::ranges::equal(window->bytes(), pattern(9'900, 1, 100)));
 }
 
+BOOST_AUTO_TEST_CASE(assigning_to_a_window_lets_go_of_what_it_showed_and_empties_the_other) {
+  fill(100'000);
+  const std::size_t descriptors = open_descriptors();
+  auto window = backend.map(10, 20).value();
+  BOOST_TEST_REQUIRE(store(backend.create(), pattern(50'000, 2)).has_value());
+  BOOST_TEST_REQUIRE(open_descriptors() == descriptors + 1);
+  auto other = backend.map(30, 40).value();
+
+  window = std::move(other);
+
+  BOOST_TEST(std::ranges::equal(window.bytes(), pattern(40, 2, 30)));
+  BOOST_TEST(other.bytes().empty());
+  BOOST_TEST(open_descriptors() == descriptors);
+  auto& same = window;
+  window = std::move(same);
+  BOOST_TEST(std::ranges::equal(window.bytes(), pattern(40, 2, 30)));
+}
+
 BOOST_AUTO_TEST_CASE(a_mapping_that_the_system_refuses_is_an_error) {
   fill(10'000);
   const SystemFaults full{SystemCall::map, ENOMEM};

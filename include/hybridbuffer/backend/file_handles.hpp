@@ -147,7 +147,7 @@ class FileWindow {
         mapping_{std::exchange(other.mapping_, nullptr)},
         mapped_{std::exchange(other.mapped_, 0)},
         skipped_{std::exchange(other.skipped_, 0)} {}
-  FileWindow& operator=(FileWindow&& other) noexcept {
+  FileWindow& operator=(FileWindow other) noexcept {  // by value: what was shown before is let go of here
     std::swap(file_, other.file_);
     std::swap(mapping_, other.mapping_);
     std::swap(mapped_, other.mapped_);
