@@ -98,7 +98,7 @@ class FileWriter {
   /// Writes the first `n` bytes of another object.
   [[nodiscard]] Result<void> copy(const detail::StoredFile& source, std::uint64_t n) {
     return state_.write([&]() -> Result<void> {
-      auto copied = detail::copy_content(source, n, file_->descriptor(), file_->path());
+      auto copied = detail::copy_into(*file_, source, n);
       if (copied) position_ = n;
       return copied;
     });
