@@ -208,9 +208,12 @@ BOOST_AUTO_TEST_CASE(an_object_cut_while_a_pipe_holds_its_bytes_is_exact_and_goe
   fill(100'000);
   const Pipe pipe;
   BOOST_TEST_REQUIRE(backend.transfer_to(pipe.in.number(), 0, 50'000).value() == 50'000U);
+  auto reader = backend.open().value();
 
   BOOST_TEST_REQUIRE(backend.shrink(10'001).has_value());
   BOOST_TEST(shows(backend, pattern(10'001)));
+  BOOST_TEST(reader.size().value() == 10'001U);
+  BOOST_TEST((drain(reader).value() == pattern(10'001)));
   BOOST_TEST_REQUIRE(store(backend.append(), pattern(60'000, 1, 10'001)).has_value());
   BOOST_TEST(shows(backend, pattern(70'001)));
 

@@ -192,7 +192,9 @@ class FileBackend {
     if (!made) return std::unexpected{std::move(made).error()};
     FileWriter writer{std::move(change.state), *std::move(made), place_->max_object_size()};
     if (auto copied = writer.copy(*change.file, n); !copied) return copied;
-    return writer.close();
+    auto closed = writer.close();
+    if (closed) change.file->commit(n);  // for the handles that are open on it
+    return closed;
   }
 
   detail::PlaceRef place_;  // before the state, which may hold the last of its files
