@@ -45,7 +45,8 @@ Outcome storage_failure(const Options& options, const hybridbuffer::Error& error
   return {ExitCode::failure, (options.output.empty() ? "" : "--output '" + options.output + "': ") + error.message()};
 }
 
-/// Where the options want the data that memory cannot hold; a place that cannot be used is an error now, not after gigabytes.
+/// Where the options want the data that memory cannot hold; a place that cannot be used is an error now, not after gigabytes. One that is
+/// full now is none: memory may be enough, and room may be made.
 std::expected<hybridbuffer::FileStorage, Outcome> find_storage(const Options& options, const std::optional<OutputFile>& file,
                                                                Console& console) {
   hybridbuffer::FileOptions settings{.directory = options.directory};
@@ -62,7 +63,7 @@ std::expected<hybridbuffer::FileStorage, Outcome> find_storage(const Options& op
     storage = hybridbuffer::FileStorage{settings};
     checked = storage.check();
   }
-  if (!checked) return std::unexpected{storage_failure(options, checked.error())};
+  if (!checked && !means_full(checked.error())) return std::unexpected{storage_failure(options, checked.error())};
   if (!is_beside_output) {
     for (const std::string& warning : storage.warnings()) console.note("warning: " + warning);
   }
