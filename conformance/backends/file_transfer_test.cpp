@@ -353,6 +353,27 @@ BOOST_AUTO_TEST_CASE(a_window_stays_what_it_was_over_everything_but_a_cut) {
   BOOST_TEST(std::ranges::equal(window->bytes(), pattern(9'900, 1, 100)));
 }
 
+BOOST_AUTO_TEST_CASE(a_cut_that_runs_beside_is_an_end_and_no_damage) {
+  static FileBackend* cut = nullptr;
+  cut = &backend;
+  const SystemFault cut_meanwhile{
+      .k = 1, .only = SystemCall::status, .meanwhile = [] { BOOST_TEST_REQUIRE(cut->shrink(10'000).has_value()); }};
+  const auto target = open_file(directory / "target", O_RDWR | O_CREAT);
+  for (const std::uint64_t offset : {5'000U, 50'000U}) {
+    const std::size_t left = offset < 10'000 ? 10'000 - offset : 0;
+    fill(100'000);
+    {
+      const SystemFaults cutting{cut_meanwhile};
+      BOOST_TEST(std::ranges::equal(backend.map(offset, 20'000).value().bytes(), pattern(left, 1, offset)));
+      BOOST_TEST(cutting.fired() == 1U);
+    }
+    fill(100'000);
+    const SystemFaults cutting{cut_meanwhile};
+    BOOST_TEST(backend.transfer_to(target.number(), offset, 20'000).value() == left);
+    BOOST_TEST(cutting.fired() == 1U);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(assigning_to_a_window_lets_go_of_what_it_showed_and_empties_the_other) {
   fill(100'000);
   const std::size_t descriptors = open_descriptors();

@@ -31,7 +31,8 @@ class FileStorage;
 ///
 /// A replacement goes into a new file, so that open readers keep the old bytes. A publish seals the object: append, shrink, discard and
 /// transfer_from answer `unsupported` from then on, until create() starts another.
-/// Threads: `open*`, `map` and `transfer_to` from any thread at any time; the rest one at a time.
+/// Threads: `open*`, `map` and `transfer_to` from any thread at any time; the rest one at a time. What is cut off or discarded while
+///          transfer_to moves it may come out as anything.
 class FileBackend {
  public:
   using storage_type = FileStorage;

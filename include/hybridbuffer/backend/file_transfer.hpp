@@ -41,18 +41,19 @@ enum class WayOut : std::uint8_t { copy_file_range, sendfile, splice, none };
 /// Returns: how many: fewer than n at the object's end, or when an error came after some (the next call meets it).
 /// Errors:  `unsupported` where the kernel has no way between the two; `unavailable` when `target` would block; nothing moved then.
 [[nodiscard]] inline Result<std::uint64_t> transfer_out(StoredFile& file, std::uint64_t offset, int target, std::uint64_t n) {
+  const std::uint32_t shrinks_before = file.shrinks();
   const std::uint64_t size = file.size();
   const std::uint64_t rest = offset < size ? size - offset : 0;
-  if (n > rest) n = rest;
+  const std::uint64_t length = n < rest ? n : rest;
   struct stat status{};
   if (system_calls::status(target, status) != 0)
     return failure(errc::invalid_argument, "transfer to a bad descriptor from a file in", file.path());
   const bool is_file = S_ISREG(status.st_mode);
-  if (!is_file) file.lend(offset + n);
+  if (!is_file) file.lend(offset + length);
   WayOut way = is_file ? WayOut::copy_file_range : WayOut::sendfile;
   std::uint64_t moved = 0;
-  while (moved < n) {
-    const ssize_t count = move_out(way, file.descriptor(), offset + moved, target, n - moved);
+  while (moved < length) {
+    const ssize_t count = move_out(way, file.descriptor(), offset + moved, target, length - moved);
     if (count > 0) {
       moved += static_cast<std::uint64_t>(count);
       continue;
@@ -63,6 +64,7 @@ enum class WayOut : std::uint8_t { copy_file_range, sendfile, splice, none };
       way = static_cast<WayOut>(static_cast<int>(way) + 1);
       continue;
     }
+    if (count == 0 && file.shrinks() != shrinks_before) return transfer_out(file, offset, target, n);
     if (count == 0) return failure(errc::corrupted, "transfer from a file that lost its end in", file.path());
     if (errno == EBADF) return failure(errc::invalid_argument, "transfer to a descriptor that is not writable from a file in", file.path());
     if (try_next) return failure(errc::unsupported, "transfer without a copy from a file in", file.path());
