@@ -207,7 +207,8 @@ class FileBackend {
 ///
 ///     FileStorage storage{{.directory = "/var/tmp", .max_bytes = 1ULL << 30}};
 ///
-/// Nothing there ever has a name, except for a moment where the file system has no O_TMPFILE, and while a replacing publish runs.
+/// Nothing there ever has a name, except for a moment where the file system has no O_TMPFILE. Where a publish goes there is a temporary
+/// name while it replaces, and while it copies to a file system without O_TMPFILE.
 /// (NFS and FUSE themselves keep an unlinked file under a name of their own until it is closed.)
 /// Cost:    making one costs nothing; the directory is looked for, checked and held at the first create_backend() or check().
 /// Threads: create_backend, check, warnings, trim and recycled from any number at once.
