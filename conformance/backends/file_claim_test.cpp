@@ -194,6 +194,30 @@ BOOST_AUTO_TEST_CASE(kept_files_are_bounded_counted_reused_shared_by_copies_and_
   BOOST_TEST(shows(location, pattern(mebi / 2, 2)));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_claimed_for_the_past_of_a_reused_file_is_given_back_before_a_full_disk_is_reported) {
+  const FileStorage keeping{{.directory = directory.path(), .recycled_files = 1}};
+  auto location = make_backend(keeping);
+  const auto fill = [&] {
+    BOOST_TEST_REQUIRE(store(location.append(), pattern(2 * mebi)).has_value());
+    BOOST_TEST_REQUIRE(store(location.append(), pattern(1'000, 1, 2 * mebi)).has_value());
+  };
+  fill();
+  BOOST_TEST_REQUIRE(location.remove().has_value());
+  fill();
+  BOOST_TEST_REQUIRE(keeping.recycled().reused == 1U);
+  BOOST_TEST_REQUIRE(occupied() >= 4 * mebi);
+
+  {
+    auto other = make_backend(keeping);
+    const SystemFaults full{SystemCall::write_at, ENOSPC};
+    BOOST_TEST_REQUIRE(store(other.create(), pattern(10)).has_value());
+  }
+  keeping.trim();
+
+  BOOST_TEST(occupied() <= 2 * mebi + 64 * kibi);
+  BOOST_TEST(shows(location, pattern(2 * mebi + 1'000)));
+}
+
 BOOST_AUTO_TEST_CASE(old_bytes_of_a_kept_file_are_never_shown) {
   const FileStorage keeping{{.directory = directory.path(), .recycled_files = 1}};
   auto location = make_backend(keeping);

@@ -111,6 +111,30 @@ BOOST_AUTO_TEST_CASE(files_kept_for_reuse_are_released_before_a_full_disk_is_rep
   BOOST_TEST(shows(backend, pattern(900 * kibi)));
 }
 
+BOOST_AUTO_TEST_CASE(files_kept_for_reuse_are_released_before_a_cut_that_has_to_copy_finds_the_disk_full) {
+  const FileStorage keeping{{.directory = directory.path(), .recycled_files = 4}};
+  auto backend = make_backend(keeping);
+  BOOST_TEST_REQUIRE(store(backend.create(), pattern(400 * kibi)).has_value());
+  {
+    auto first = make_backend(keeping);
+    auto second = make_backend(keeping);
+    BOOST_TEST_REQUIRE(store(first.create(), pattern(300 * kibi)).has_value());
+    BOOST_TEST_REQUIRE(store(second.create(), pattern(300 * kibi)).has_value());
+  }
+  BOOST_TEST_REQUIRE(keeping.recycled().files == 2U);
+  std::array<int, 2> pipe{};
+  BOOST_TEST_REQUIRE(::pipe2(pipe.data(), O_CLOEXEC) == 0);
+  BOOST_TEST_REQUIRE(backend.transfer_to(pipe[1], 350 * kibi, 50 * kibi).value() == 50 * kibi);
+
+  const auto shrunk = backend.shrink(360 * kibi);
+
+  BOOST_TEST((code_of(shrunk) == errc{}));
+  BOOST_TEST(keeping.recycled().files == 0U);
+  BOOST_TEST(shows(backend, pattern(360 * kibi)));
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}
+
 BOOST_AUTO_TEST_CASE(a_transfer_takes_what_fits_and_then_says_no_space) {
   auto backend = make_backend(storage);
   const TemporaryDirectory elsewhere;

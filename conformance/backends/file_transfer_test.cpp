@@ -208,9 +208,12 @@ BOOST_AUTO_TEST_CASE(an_object_cut_while_a_pipe_holds_its_bytes_is_exact_and_goe
   fill(100'000);
   const Pipe pipe;
   BOOST_TEST_REQUIRE(backend.transfer_to(pipe.in.number(), 0, 50'000).value() == 50'000U);
+  auto reader = backend.open().value();
 
   BOOST_TEST_REQUIRE(backend.shrink(10'001).has_value());
   BOOST_TEST(shows(backend, pattern(10'001)));
+  BOOST_TEST(reader.size().value() == 10'001U);
+  BOOST_TEST((drain(reader).value() == pattern(10'001)));
   BOOST_TEST_REQUIRE(store(backend.append(), pattern(60'000, 1, 10'001)).has_value());
   BOOST_TEST(shows(backend, pattern(70'001)));
 
@@ -348,6 +351,45 @@ BOOST_AUTO_TEST_CASE(a_window_stays_what_it_was_over_everything_but_a_cut) {
   BOOST_TEST(std::ranges::equal(window->bytes(), pattern(9'900, 1, 100)));
   { const FileBackend dropped = std::move(object); }
   BOOST_TEST(std::ranges::equal(window->bytes(), pattern(9'900, 1, 100)));
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_that_runs_beside_is_an_end_and_no_damage) {
+  static FileBackend* cut = nullptr;
+  cut = &backend;
+  const SystemFault cut_meanwhile{
+      .k = 1, .only = SystemCall::status, .meanwhile = [] { BOOST_TEST_REQUIRE(cut->shrink(10'000).has_value()); }};
+  const auto target = open_file(directory / "target", O_RDWR | O_CREAT);
+  for (const std::uint64_t offset : {5'000U, 50'000U}) {
+    const std::size_t left = offset < 10'000 ? 10'000 - offset : 0;
+    fill(100'000);
+    {
+      const SystemFaults cutting{cut_meanwhile};
+      BOOST_TEST(std::ranges::equal(backend.map(offset, 20'000).value().bytes(), pattern(left, 1, offset)));
+      BOOST_TEST(cutting.fired() == 1U);
+    }
+    fill(100'000);
+    const SystemFaults cutting{cut_meanwhile};
+    BOOST_TEST(backend.transfer_to(target.number(), offset, 20'000).value() == left);
+    BOOST_TEST(cutting.fired() == 1U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(assigning_to_a_window_lets_go_of_what_it_showed_and_empties_the_other) {
+  fill(100'000);
+  const std::size_t descriptors = open_descriptors();
+  auto window = backend.map(10, 20).value();
+  BOOST_TEST_REQUIRE(store(backend.create(), pattern(50'000, 2)).has_value());
+  BOOST_TEST_REQUIRE(open_descriptors() == descriptors + 1);
+  auto other = backend.map(30, 40).value();
+
+  window = std::move(other);
+
+  BOOST_TEST(std::ranges::equal(window.bytes(), pattern(40, 2, 30)));
+  BOOST_TEST(other.bytes().empty());
+  BOOST_TEST(open_descriptors() == descriptors);
+  auto& same = window;
+  window = std::move(same);
+  BOOST_TEST(std::ranges::equal(window.bytes(), pattern(40, 2, 30)));
 }
 
 BOOST_AUTO_TEST_CASE(a_mapping_that_the_system_refuses_is_an_error) {

@@ -128,6 +128,35 @@ BOOST_AUTO_TEST_CASE(a_standard_descriptor_that_is_closed_is_told_and_no_data_go
   BOOST_TEST(content_of(directory.file("result")) == "text");
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_would_be_read_while_it_grows_is_refused_and_soaked_up_first_it_is_not) {
+  const Directory directory;
+  const std::string path = directory.file("both");
+  const std::string text(3 * mebibyte, 'x');
+  const auto run_on = [&](std::vector<std::string> arguments, int flags, off_t input_at, off_t output_at) {
+    write_file(path, text);
+    const Fd input{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    const Fd output{::open(path.c_str(), O_WRONLY | O_CLOEXEC | flags)};
+    BOOST_REQUIRE(::lseek(input.get(), input_at, SEEK_SET) == input_at);
+    BOOST_REQUIRE(::lseek(output.get(), output_at, SEEK_SET) == output_at);
+    Program program{{.arguments = std::move(arguments), .input = input.get(), .output = output.get()}};
+    const rlimit limit{16 * mebibyte, 16 * mebibyte};
+    BOOST_REQUIRE(::prlimit(program.pid(), RLIMIT_FSIZE, &limit, nullptr) == 0);
+    const std::string errors = program.errors();
+    const int code = program.exit_code();
+    BOOST_TEST((code == 0) == errors.empty(), errors);
+    return code;
+  };
+
+  BOOST_TEST(run_on({}, O_APPEND, 0, 0) == 1);
+  BOOST_TEST(content_of(path).size() == text.size());
+  BOOST_TEST(run_on({}, 0, 0, 1) == 1);
+  BOOST_TEST((content_of(path) == text));
+  BOOST_TEST(run_on({"--soak"}, O_APPEND, 0, 0) == 0);
+  BOOST_TEST(content_of(path).size() == 2 * text.size());
+  BOOST_TEST(run_on({}, 0, 1, 0) == 0);
+  BOOST_TEST((content_of(path) == text));
+}
+
 BOOST_AUTO_TEST_CASE(storage_is_used_up_to_its_limit_and_the_producer_waits_from_there_on) {
   const Directory directory;
   constexpr std::uint64_t limit = 4 * mebibyte;

@@ -132,6 +132,30 @@ BOOST_AUTO_TEST_CASE(a_full_disk_ends_what_can_make_no_room_and_leaves_nothing) 
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_disk_that_is_full_from_the_start_matters_only_once_memory_is_full_too) {
+  const SmallDisk disk;
+  const std::string ballast = disk.directory().file("ballast");
+  write_file(ballast, std::string(4 * mebibyte, 'x'));
+  for (const char* mode : {"--memory=1M", "--soak"}) {
+    const Finished passed = run({"--directory", disk.path(), mode}, "few bytes");
+    BOOST_TEST(passed.exit_code == 0, passed.errors);
+    BOOST_TEST(passed.output == "few bytes");
+  }
+  const Finished kept = run({"--output", disk.directory().file("result")}, "few bytes");
+  BOOST_TEST(kept.exit_code == 3, kept.errors);
+  BOOST_TEST(disk.directory().names().size() == 1U);
+  Program program{{"--memory", "1M", "--directory", disk.path()}};
+  std::uint64_t fed = feed_pattern(program, 0, 64 * mebibyte, a_while);
+  BOOST_TEST(fed < 2 * mebibyte);
+
+  BOOST_REQUIRE(::unlink(ballast.c_str()) == 0);
+  fed += feed_pattern(program, fed, mebibyte, milliseconds{2500});
+  program.end_input();
+
+  BOOST_TEST(read_pattern(program, 0, 64 * mebibyte) == fed);
+  BOOST_TEST(program.exit_code() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_that_does_not_fit_leaves_the_old_file) {
   const SmallDisk disk;
   const std::string path = disk.directory().file("result");

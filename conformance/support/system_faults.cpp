@@ -55,6 +55,12 @@ Verdict judge(SystemCall kind) noexcept {
   now.reached = true;
   now.reached_kind = kind;
   ++now.fired;
+  if (fault.meanwhile != nullptr) {
+    now.watching = false;
+    fault.meanwhile();
+    now.watching = true;
+    return Verdict::run;
+  }
   if (fault.error == SystemFault::moves_less) return Verdict::shorten;
   if (fault.error == SystemFault::moves_nothing) return Verdict::nothing;
   errno = fault.error;

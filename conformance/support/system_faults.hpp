@@ -54,6 +54,7 @@ struct SystemFault {
   int error = moves_less;                         ///< errno, or what a call that moves bytes does instead
   bool for_ever = false;                          ///< every later call of the same kind, too
   std::optional<SystemCall> only = std::nullopt;  ///< k counts calls of this kind
+  void (*meanwhile)() = nullptr;  ///< runs before the call, which then does what it always does: what another thread might do
 };
 
 /// While it lives, the calling thread's system calls are noted, and one of them fails.

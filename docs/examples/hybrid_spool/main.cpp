@@ -14,6 +14,7 @@
 #include <exception>
 #include <fcntl.h>
 #include <optional>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -34,6 +35,16 @@ Outcome secure_standard_descriptors(bool needs_output) {
   return {};
 }
 
+/// Whether the output goes behind what is still to be read, in the same file: its end would never come.
+bool feeds_itself() {
+  struct stat input{};
+  struct stat output{};
+  if (::fstat(STDIN_FILENO, &input) != 0 || ::fstat(STDOUT_FILENO, &output) != 0) return false;
+  if (!S_ISREG(input.st_mode) || input.st_dev != output.st_dev || input.st_ino != output.st_ino) return false;
+  const bool appends = (::fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND) != 0;
+  return ::lseek(STDIN_FILENO, 0, SEEK_CUR) < (appends ? output.st_size : ::lseek(STDOUT_FILENO, 0, SEEK_CUR));
+}
+
 /// Makes the failing call answer instead: EPIPE when the consumer leaves, EFBIG at the limit of file sizes.
 void ignore_signals() {
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
@@ -45,7 +56,8 @@ Outcome storage_failure(const Options& options, const hybridbuffer::Error& error
   return {ExitCode::failure, (options.output.empty() ? "" : "--output '" + options.output + "': ") + error.message()};
 }
 
-/// Where the options want the data that memory cannot hold; a place that cannot be used is an error now, not after gigabytes.
+/// Where the options want the data that memory cannot hold; a place that cannot be used is an error now, not after gigabytes. One that is
+/// full now is none: memory may be enough, and room may be made.
 std::expected<hybridbuffer::FileStorage, Outcome> find_storage(const Options& options, const std::optional<OutputFile>& file,
                                                                Console& console) {
   hybridbuffer::FileOptions settings{.directory = options.directory};
@@ -62,7 +74,7 @@ std::expected<hybridbuffer::FileStorage, Outcome> find_storage(const Options& op
     storage = hybridbuffer::FileStorage{settings};
     checked = storage.check();
   }
-  if (!checked) return std::unexpected{storage_failure(options, checked.error())};
+  if (!checked && !means_full(checked.error())) return std::unexpected{storage_failure(options, checked.error())};
   if (!is_beside_output) {
     for (const std::string& warning : storage.warnings()) console.note("warning: " + warning);
   }
@@ -83,6 +95,8 @@ Outcome pass_on(const Options& options, const std::optional<OutputFile>& file, C
 Outcome run(const Options& options) {
   if (Outcome secured = secure_standard_descriptors(options.output.empty()); !secured.is_success()) return secured;
   ignore_signals();
+  const bool is_relay = options.output.empty() && !options.soak;
+  if (is_relay && feeds_itself()) return {ExitCode::failure, "the output would be read as input again: both are one file; use --soak"};
   std::optional<OutputFile> file;
   if (!options.output.empty()) {
     auto found = OutputFile::find(options.output, options.replace);

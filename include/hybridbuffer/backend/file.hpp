@@ -31,7 +31,8 @@ class FileStorage;
 ///
 /// A replacement goes into a new file, so that open readers keep the old bytes. A publish seals the object: append, shrink, discard and
 /// transfer_from answer `unsupported` from then on, until create() starts another.
-/// Threads: `open*`, `map` and `transfer_to` from any thread at any time; the rest one at a time.
+/// Threads: `open*`, `map` and `transfer_to` from any thread at any time; the rest one at a time. What is cut off or discarded while
+///          transfer_to moves it may come out as anything.
 class FileBackend {
  public:
   using storage_type = FileStorage;
@@ -192,7 +193,9 @@ class FileBackend {
     if (!made) return std::unexpected{std::move(made).error()};
     FileWriter writer{std::move(change.state), *std::move(made), place_->max_object_size()};
     if (auto copied = writer.copy(*change.file, n); !copied) return copied;
-    return writer.close();
+    auto closed = writer.close();
+    if (closed) change.file->commit(n);  // for the handles that are open on it
+    return closed;
   }
 
   detail::PlaceRef place_;  // before the state, which may hold the last of its files
@@ -204,7 +207,8 @@ class FileBackend {
 ///
 ///     FileStorage storage{{.directory = "/var/tmp", .max_bytes = 1ULL << 30}};
 ///
-/// Nothing there ever has a name, except for a moment where the file system has no O_TMPFILE, and while a replacing publish runs.
+/// Nothing there ever has a name, except for a moment where the file system has no O_TMPFILE. Where a publish goes there is a temporary
+/// name while it replaces, and while it copies to a file system without O_TMPFILE.
 /// (NFS and FUSE themselves keep an unlinked file under a name of their own until it is closed.)
 /// Cost:    making one costs nothing; the directory is looked for, checked and held at the first create_backend() or check().
 /// Threads: create_backend, check, warnings, trim and recycled from any number at once.

@@ -98,7 +98,7 @@ class FileWriter {
   /// Writes the first `n` bytes of another object.
   [[nodiscard]] Result<void> copy(const detail::StoredFile& source, std::uint64_t n) {
     return state_.write([&]() -> Result<void> {
-      auto copied = detail::copy_content(source, n, file_->descriptor(), file_->path());
+      auto copied = detail::copy_into(*file_, source, n);
       if (copied) position_ = n;
       return copied;
     });
@@ -147,7 +147,7 @@ class FileWindow {
         mapping_{std::exchange(other.mapping_, nullptr)},
         mapped_{std::exchange(other.mapped_, 0)},
         skipped_{std::exchange(other.skipped_, 0)} {}
-  FileWindow& operator=(FileWindow&& other) noexcept {
+  FileWindow& operator=(FileWindow other) noexcept {  // by value: what was shown before is let go of here
     std::swap(file_, other.file_);
     std::swap(mapping_, other.mapping_);
     std::swap(mapped_, other.mapped_);
@@ -171,21 +171,23 @@ namespace detail {
 
 /// Maps up to `n` bytes from `offset`; none at and beyond the end.
 [[nodiscard]] inline Result<FileWindow> map_window(FileRef file, std::uint64_t offset, std::size_t n) {
+  const std::uint32_t shrinks_before = file->shrinks();
   const std::uint64_t size = file->size();
   const std::uint64_t rest = offset < size ? size - offset : 0;
-  if (n > rest) n = static_cast<std::size_t>(rest);
-  if (n == 0) return FileWindow{std::move(file), nullptr, 0, 0};
+  const std::size_t length = n < rest ? n : static_cast<std::size_t>(rest);
+  if (length == 0) return FileWindow{std::move(file), nullptr, 0, 0};
   struct stat status{};
   if (system_calls::status(file->descriptor(), status) != 0) return failure_from_errno("inspect file in", file->path());
-  if (static_cast<std::uint64_t>(status.st_size) < offset + n) {
+  if (static_cast<std::uint64_t>(status.st_size) < offset + length) {
+    if (file->shrinks() != shrinks_before) return map_window(std::move(file), offset, n);
     return failure(errc::corrupted, "map a file that lost its end in", file->path());
   }
   static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const auto skipped = static_cast<std::size_t>(offset % page);
-  if (n > SIZE_MAX - skipped) return failure(errc::invalid_argument, "map more than the address space of a file in", file->path());
-  void* mapping = system_calls::map_readable(file->descriptor(), skipped + n, offset - skipped);
+  if (length > SIZE_MAX - skipped) return failure(errc::invalid_argument, "map more than the address space of a file in", file->path());
+  void* mapping = system_calls::map_readable(file->descriptor(), skipped + length, offset - skipped);
   if (mapping == MAP_FAILED) return failure_from_errno("map file in", file->path());
-  return FileWindow{std::move(file), static_cast<std::byte*>(mapping), skipped + n, skipped};
+  return FileWindow{std::move(file), static_cast<std::byte*>(mapping), skipped + length, skipped};
 }
 
 }  // namespace detail

@@ -11,8 +11,8 @@ namespace hybridbuffer {
 struct FileOptions {
   /// Absolute. Empty: the first usable of `$TMPDIR`, /var/tmp and /tmp. A world-writable directory without the sticky bit is refused.
   std::string directory{};
-  /// How temporary names begin, where a file system forces one: while a replacing publish runs, and for the moment between creating
-  /// and unlinking a file where there is no O_TMPFILE.
+  /// How temporary names begin, where a file system forces one: while a publish runs that replaces, or that copies to where there is no
+  /// O_TMPFILE, and there for the moment between creating and unlinking a file.
   std::string prefix = "hybridbuffer-";
   /// No object may be larger.
   std::uint64_t max_bytes = std::numeric_limits<std::uint64_t>::max();

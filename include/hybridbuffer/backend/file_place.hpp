@@ -159,7 +159,8 @@ class FilePlace final : public FileOwner {
     if (!may_reuse || counters_.files >= options_.recycled_files || bytes > options_.recycled_bytes - counters_.bytes) return false;
     file.commit(0);
     file.written_end_ = 0;
-    file.claimed_end_ = static_cast<std::uint64_t>(status.st_size);
+    const auto length = static_cast<std::uint64_t>(status.st_size);
+    if (length > file.claimed_end_) file.claimed_end_ = length;
     file.unclaimed_end_ = StoredFile::small_object;
     file.discard_from_ = file.discard_end_ = 0;
     file.kept_bytes_ = bytes;

@@ -41,18 +41,19 @@ enum class WayOut : std::uint8_t { copy_file_range, sendfile, splice, none };
 /// Returns: how many: fewer than n at the object's end, or when an error came after some (the next call meets it).
 /// Errors:  `unsupported` where the kernel has no way between the two; `unavailable` when `target` would block; nothing moved then.
 [[nodiscard]] inline Result<std::uint64_t> transfer_out(StoredFile& file, std::uint64_t offset, int target, std::uint64_t n) {
+  const std::uint32_t shrinks_before = file.shrinks();
   const std::uint64_t size = file.size();
   const std::uint64_t rest = offset < size ? size - offset : 0;
-  if (n > rest) n = rest;
+  const std::uint64_t length = n < rest ? n : rest;
   struct stat status{};
   if (system_calls::status(target, status) != 0)
     return failure(errc::invalid_argument, "transfer to a bad descriptor from a file in", file.path());
   const bool is_file = S_ISREG(status.st_mode);
-  if (!is_file) file.lend(offset + n);
+  if (!is_file) file.lend(offset + length);
   WayOut way = is_file ? WayOut::copy_file_range : WayOut::sendfile;
   std::uint64_t moved = 0;
-  while (moved < n) {
-    const ssize_t count = move_out(way, file.descriptor(), offset + moved, target, n - moved);
+  while (moved < length) {
+    const ssize_t count = move_out(way, file.descriptor(), offset + moved, target, length - moved);
     if (count > 0) {
       moved += static_cast<std::uint64_t>(count);
       continue;
@@ -63,6 +64,7 @@ enum class WayOut : std::uint8_t { copy_file_range, sendfile, splice, none };
       way = static_cast<WayOut>(static_cast<int>(way) + 1);
       continue;
     }
+    if (count == 0 && file.shrinks() != shrinks_before) return transfer_out(file, offset, target, n);
     if (count == 0) return failure(errc::corrupted, "transfer from a file that lost its end in", file.path());
     if (errno == EBADF) return failure(errc::invalid_argument, "transfer to a descriptor that is not writable from a file in", file.path());
     if (try_next) return failure(errc::unsupported, "transfer without a copy from a file in", file.path());
@@ -108,29 +110,59 @@ enum class WayOut : std::uint8_t { copy_file_range, sendfile, splice, none };
   return moved;
 }
 
-/// Copies the first `n` committed bytes to the start of `target`, a file that nobody else uses; `path` names it in messages.
-[[nodiscard]] inline Result<void> copy_content(const StoredFile& file, std::uint64_t n, int target, std::string_view path) {
-  off_t from = 0;
-  off_t to = 0;
-  while (static_cast<std::uint64_t>(from) < n) {
-    if (system_calls::copy_range(file.descriptor(), &from, target, &to, n - static_cast<std::uint64_t>(from)) <= 0) break;
+/// Copies the first `n` committed bytes of `source` to where they are in it: by `copy(offset, n)`, which answers as copy_file_range(2)
+/// does, and what that refuses by `write(offset, bytes)`, which returns Result<void>.
+template <class Copy, class Write>
+[[nodiscard]] Result<void> copy_first(const StoredFile& source, std::uint64_t n, Copy copy, Write write) {
+  std::uint64_t done = 0;
+  while (done < n) {
+    const ssize_t count = copy(done, n - done);
+    if (count <= 0) break;
+    done += static_cast<std::uint64_t>(count);
   }
-  auto done = static_cast<std::uint64_t>(from);
   std::array<std::byte, std::size_t{16} << 10U> block;
-  while (done < n) {  // what the kernel would not copy; its errors come up here again
+  while (done < n) {  // the errors of `copy` come up here again
     const std::uint64_t rest = n - done;
-    auto count = file.read(done, std::span{block}.first(rest < block.size() ? static_cast<std::size_t>(rest) : block.size()));
+    auto count = source.read(done, std::span{block}.first(rest < block.size() ? static_cast<std::size_t>(rest) : block.size()));
     if (!count) return std::unexpected{std::move(count).error()};
-    for (std::size_t written = 0; written < *count;) {
-      const iovec piece{block.data() + written, *count - written};
-      const ssize_t accepted = system_calls::write_at(target, std::span{&piece, 1}, done + written);
-      if (accepted < 0) return failure_from_errno("write", path);
-      if (accepted == 0) return failure(errc::io, "write to a file that takes no bytes:", path);
-      written += static_cast<std::size_t>(accepted);
-    }
+    if (auto written = write(done, std::span<const std::byte>{block}.first(*count)); !written) return written;
     done += *count;
   }
   return {};
+}
+
+[[nodiscard]] inline ssize_t copy_range_at(int from, int to, std::uint64_t offset, std::uint64_t n) noexcept {
+  auto from_offset = static_cast<off_t>(offset);
+  auto to_offset = from_offset;
+  return system_calls::copy_range(from, &from_offset, to, &to_offset, n);
+}
+
+/// Copies the first `n` committed bytes to the start of `target`, a file that nobody else uses; `path` names it in messages.
+[[nodiscard]] inline Result<void> copy_content(const StoredFile& file, std::uint64_t n, int target, std::string_view path) {
+  return copy_first(
+      file, n, [&](std::uint64_t offset, std::uint64_t left) { return copy_range_at(file.descriptor(), target, offset, left); },
+      [&](std::uint64_t offset, std::span<const std::byte> bytes) -> Result<void> {
+        while (!bytes.empty()) {
+          const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};  // NOLINT: iovec serves reads too
+          const ssize_t accepted = system_calls::write_at(target, std::span{&piece, 1}, offset);
+          if (accepted < 0) return failure_from_errno("write", path);
+          if (accepted == 0) return failure(errc::io, "write to a file that takes no bytes:", path);
+          bytes = bytes.subspan(static_cast<std::size_t>(accepted));
+          offset += static_cast<std::uint64_t>(accepted);
+        }
+        return {};
+      });
+}
+
+/// Copies the first `n` committed bytes to the start of another stored file. What is written there is noted as all content is: reclaim()
+/// leaves it alone, and a full disk is reported once all claims are given back.
+[[nodiscard]] inline Result<void> copy_into(StoredFile& target, const StoredFile& file, std::uint64_t n) {
+  return copy_first(
+      file, n,
+      [&](std::uint64_t offset, std::uint64_t left) {
+        return target.extend(offset, 0, [&] { return copy_range_at(file.descriptor(), target.descriptor(), offset, left); });
+      },
+      [&](std::uint64_t offset, std::span<const std::byte> bytes) { return target.write(offset, std::span{&bytes, 1}); });
 }
 
 }  // namespace hybridbuffer::detail
