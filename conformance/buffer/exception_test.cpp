@@ -91,3 +91,19 @@ BOOST_AUTO_TEST_CASE(a_read_that_throws_moves_nothing_and_its_retry_is_exact) {
   BOOST_REQUIRE(cursor.read(piece).has_value());
   BOOST_TEST(same(piece, View{bytes}.subspan(20'000, 20'000)));
 }
+
+BOOST_AUTO_TEST_CASE(a_line_whose_later_part_throws_is_still_to_be_read) {
+  const std::string line(100'000, 'x');  // longer than one read-ahead
+  HybridBuffer<SegmentedMemory<>, AlwaysSpill, ThrowingBackend> buffer;
+  BOOST_REQUIRE(buffer.append(line + "\nnext").has_value());
+
+  plan_to_throw_in(Throwing::read, 1);
+  BOOST_CHECK_THROW(static_cast<void>(buffer.read_line()), Thrown);
+  BOOST_TEST(buffer.tell() == 0U);
+  plan_to_throw_in(Throwing::read, 1);
+  BOOST_CHECK_THROW(static_cast<void>(buffer.read_until(std::byte{'\n'})), Thrown);
+  BOOST_TEST(buffer.tell() == 0U);
+
+  BOOST_TEST((*buffer.read_line() == line));
+  BOOST_TEST((*buffer.read_line() == "next"));
+}
