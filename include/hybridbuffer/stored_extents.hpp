@@ -272,7 +272,7 @@ class StoredExtents {
     for (std::size_t i = head_; i < extents_.size(); ++i) {
       Location* location = extents_[i].location;
       if (std::exchange(previous, location) == location) continue;
-      auto removed = without_bad_alloc("remove a location", [&] { return location->backend.remove(); });
+      auto removed = without_exceptions("remove a location", [&] { return location->backend.remove(); });
       if (!removed && verdict) verdict = std::move(removed);
     }
     drop_all();
@@ -301,8 +301,9 @@ class StoredExtents {
     requires(may_have<Backend>(Capability::publish))
   {
     Location& location = *extents_[head_].location;
+    location.sealed = location.published = true;  // also when an exception passes: the name may be there by then
     auto done = location.backend.publish(destination, mode);
-    if (done || done.error().is_indeterminate()) location.sealed = location.published = true;
+    if (!done && !done.error().is_indeterminate()) location.sealed = location.published = false;
     return done;
   }
 
@@ -435,19 +436,22 @@ class StoredExtents {
   }
 
   [[nodiscard]] Result<std::uint64_t> transfer_into(Location& location, int descriptor, std::uint64_t length) {
+    location.sealed = true;  // as in extend()
     auto taken = location.backend.transfer_from(descriptor, length);
-    if (!taken && taken.error().is_indeterminate()) location.sealed = true;
+    location.sealed = !taken && taken.error().is_indeterminate();
     if (taken && *taken != 0) link(location, *taken);
     return taken;
   }
 
-  // For calls whose failure the list survives: running out of memory is one more way to fail.
+  // For calls whose failure the list survives: an exception is one more way to fail.
   template <class Call>
-  [[nodiscard]] static Result<void> without_bad_alloc(OperationName operation, Call&& call) {
+  [[nodiscard]] static Result<void> without_exceptions(OperationName operation, Call&& call) noexcept {
     try {
       return call();
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, operation, "out of memory");
+    } catch (...) {
+      return failure(errc::io, operation, "the backend threw an exception");
     }
   }
 
@@ -456,9 +460,14 @@ class StoredExtents {
       const Extent& last = extents_.back();
       Location& location = *last.location;
       if (location.published || !location.has(Capability::shrink) || last.stored_end() == location.committed) return;
-      const auto shrunk = without_bad_alloc("shrink a location", [&] { return location.backend.shrink(last.stored_end()); });
+      bool has_answered = false;
+      const auto shrunk = without_exceptions("shrink a location", [&] {
+        auto answer = location.backend.shrink(last.stored_end());
+        has_answered = true;
+        return answer;
+      });
       if (!shrunk) {  // the bytes stay as dead ones; the next append goes behind them, or elsewhere where it is unknown whether they do
-        location.sealed = location.sealed || shrunk.error().is_indeterminate();
+        location.sealed = location.sealed || !has_answered || shrunk.error().is_indeterminate();
         return;
       }
       location.committed = last.stored_end();
@@ -469,8 +478,8 @@ class StoredExtents {
   void give_back_front(Location& location, std::uint64_t below) noexcept {
     if constexpr (may_have<Backend>(Capability::discard)) {
       if (location.published || below - location.discarded < discard_step || !location.has(Capability::discard)) return;
-      const auto discarded = without_bad_alloc("discard part of a location",
-                                               [&] { return location.backend.discard(location.discarded, below - location.discarded); });
+      const auto discarded = without_exceptions("discard part of a location",
+                                                [&] { return location.backend.discard(location.discarded, below - location.discarded); });
       if (discarded) location.discarded = below;
     }
   }
