@@ -189,7 +189,7 @@ class HybridBuffer {
     }
     return window_.bytes();
   }
-  /// Moves the position over bytes that peek() showed. Requires: `count` ≤ the size of the last peek().
+  /// Moves the position over bytes that peek() showed, also after appends. Requires: `count` ≤ the size of the last peek().
   void consume(std::size_t count) noexcept { window_.consume(count); }
 
   /// Contiguous bytes at the position, consumed; empty at the end. Errors: as read().
