@@ -14,6 +14,7 @@
 #include "model_streams.hpp"
 #include "odd_backends.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -278,6 +279,19 @@ BOOST_AUTO_TEST_CASE(a_queue_without_discard_gives_back_whole_locations) {  // 1
   BOOST_TEST(buffer.stats().locations == 0U);
   BOOST_TEST(odd_log.objects == 0U);
   BOOST_TEST(odd_log.complaint == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_queue_that_never_runs_empty_leaves_a_location_that_it_can_only_shrink) {  // 12
+  using Storage = FaultyStorage<MemoryStorage, Capability::discard>;
+  HybridBuffer<SegmentedMemory<>, SpillAt, Storage::Backend, Storage> buffer{SpillAt{512_KiB}, Storage{}};
+  const Bytes piece = pattern(1_MiB);
+  std::uint64_t most = 0;
+  BOOST_REQUIRE(buffer.append(piece).has_value());
+  for (int i = 0; i < 200; ++i) {
+    BOOST_REQUIRE((buffer.append(piece).has_value() && buffer.next(piece.size()).has_value() && buffer.discard_read().has_value()));
+    most = std::max(most, buffer.stats().stored_held);
+  }
+  BOOST_TEST(most <= 64_MiB + 8_MiB);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(no_handle_keeps_an_object_that_was_given_back, Backend, OddBackends) {  // 12

@@ -373,8 +373,9 @@ class StoredExtents {
     const std::uint64_t most = location->max_object_size();
     if (length > most || location->committed > most - length) return nullptr;
     const std::uint64_t dead = location->committed - location->discarded - location->live;
+    // A backend that can shrink has dead bytes as well: those at the front that it cannot discard, and those that it failed to give back.
     const bool wasteful = dead > location->live && dead - location->live > std::max(tolerated_dead_bytes, 4 * last_stored_);
-    return wasteful && !location->has(Capability::shrink) ? nullptr : location;
+    return wasteful ? nullptr : location;
   }
 
   template <class Content>
