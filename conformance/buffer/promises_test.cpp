@@ -37,6 +37,8 @@ using FaultyBuffer = HybridBuffer<SegmentedMemory<16>, SpillAt, Faulty::Backend,
 using Buffers = std::tuple<HybridBuffer<SegmentedMemory<16>, SpillAt, MemoryBackend>, HybridBuffer<SegmentedMemory<16>, SpillAt, Minimal>,
                            HybridBuffer<SegmentedMemory<16>>, HybridBuffer<SegmentedMemory<16>, SpillAt, OneByteReads>>;
 
+using BackendsAtRunTime = std::tuple<NothingAtRunTime, SomeAtRunTime>;
+
 /// While it lives, one storage call fails.
 class PlannedFault {
  public:
@@ -422,4 +424,22 @@ BOOST_AUTO_TEST_CASE(constructors_reset_and_copies_report_errors) {  // 15
     BOOST_TEST(PlannedFault::fired());
   }
   BOOST_TEST(!buffer.is_open());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_member_that_is_not_declared_at_run_time_is_never_called, Backend, BackendsAtRunTime) {
+  for (const std::uint64_t at : {std::uint64_t{0}, threshold, std::uint64_t{1000}}) {
+    odd_log = {};
+    HybridBuffer<SegmentedMemory<16>, SpillAt, Backend> buffer{SpillAt{at}};
+    const Bytes bytes = pattern(300);
+    BOOST_REQUIRE((buffer.append(View{bytes}.first(100)).has_value() && buffer.append(View{bytes}.subspan(100, 5)).has_value()));
+
+    const auto of_one_object = buffer.publish("somewhere");
+    BOOST_REQUIRE((buffer.append(View{bytes}.subspan(105)).has_value() && buffer.seek(50) && buffer.discard_read()));
+    const auto of_the_rest = buffer.publish("somewhere");
+
+    BOOST_TEST((!of_one_object && of_one_object.error() == errc::unsupported));
+    BOOST_TEST((!of_the_rest && of_the_rest.error() == errc::unsupported));
+    BOOST_TEST(same(*buffer.to_bytes(), View{bytes}.subspan(50)));
+    BOOST_TEST(odd_log.complaint == "");
+  }
 }

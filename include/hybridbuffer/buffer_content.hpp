@@ -331,10 +331,12 @@ class BufferContent {
   [[nodiscard]] Result<std::uint64_t> publish_copy(std::string_view destination, PublishMode mode) {
     auto copy = storage_.create_backend();
     if (!copy) return std::unexpected{std::move(copy).error()};
+    const Capabilities declared = capabilities_of(*copy);
+    if (!declared.has(Capability::publish)) return failure(errc::unsupported, "publish");
     {
       auto sink = copy->create();
       if (!sink) return std::unexpected{std::move(sink).error()};
-      if (auto done = copy_to(*sink); !done) return std::unexpected{std::move(done).error()};
+      if (auto done = copy_to(*sink, declared); !done) return std::unexpected{std::move(done).error()};
       if (auto done = sink->close(); !done) return std::unexpected{std::move(done).error()};
     }
     if (auto done = copy->publish(destination, mode); !done) return std::unexpected{std::move(done).error()};
@@ -342,7 +344,7 @@ class BufferContent {
   }
 
   template <writer Sink>
-  [[nodiscard]] Result<void> copy_to(Sink& sink) {
+  [[nodiscard]] Result<void> copy_to(Sink& sink, Capabilities declared) {
     constexpr std::size_t block = std::size_t{256} << 10U;
     const auto scratch = std::make_unique_for_overwrite<std::byte[]>(block);
     Position position;
@@ -353,7 +355,7 @@ class BufferContent {
       offset += part.size();
     }
     const SpillContent<MemoryPolicy> rest{tail_.committed(), {}};
-    return rest.write_to(sink, 0, rest.size());
+    return rest.write_to(sink, declared, 0, rest.size());
   }
 
   // Spans of this size and more go straight to storage when they meet a spill: copying them first would cost more than a call.

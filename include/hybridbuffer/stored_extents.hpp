@@ -25,10 +25,10 @@ class SpillContent {
 
   [[nodiscard]] std::uint64_t size() const noexcept { return memory_.size() + incoming_.size(); }
 
-  /// Writes the content's bytes [offset, offset + length), many pieces a call where the writer gathers.
+  /// Writes the content's bytes [offset, offset + length), many pieces a call where the backend declares that its writers gather.
   template <writer Writer>
-  [[nodiscard]] Result<void> write_to(Writer& sink, std::uint64_t offset, std::uint64_t length) const {
-    Batch<Writer> batch{sink};
+  [[nodiscard]] Result<void> write_to(Writer& sink, Capabilities declared, std::uint64_t offset, std::uint64_t length) const {
+    Batch<Writer> batch{sink, declared.has(Capability::gather)};
     std::uint64_t skip = offset;
     std::uint64_t left = length;
     const auto add = [&](std::span<const std::byte> piece) -> Result<void> {
@@ -54,14 +54,15 @@ class SpillContent {
   template <writer Writer>
   class Batch {
    public:
-    explicit Batch(Writer& sink) noexcept : sink_{sink} {}
+    Batch(Writer& sink, bool gathers) noexcept : sink_{sink}, gathers_{gathers} {}
     [[nodiscard]] Result<void> add(std::span<const std::byte> piece) {
       if constexpr (gathering_writer<Writer>) {
-        pieces_[count_++] = piece;
-        return count_ == pieces_.size() ? flush() : Result<void>{};
-      } else {
-        return sink_.write(piece);
+        if (gathers_) {
+          pieces_[count_++] = piece;
+          return count_ == pieces_.size() ? flush() : Result<void>{};
+        }
       }
+      return sink_.write(piece);
     }
     [[nodiscard]] Result<void> flush() {
       if constexpr (gathering_writer<Writer>) {
@@ -74,6 +75,7 @@ class SpillContent {
    private:
     static constexpr std::size_t most = gathering_writer<Writer> ? 64 : 1;
     Writer& sink_;
+    bool gathers_;
     std::array<std::span<const std::byte>, most> pieces_{};
     std::size_t count_ = 0;
   };
@@ -297,10 +299,12 @@ class StoredExtents {
   /// Gives the one whole object a lasting name; it takes no further change.
   ///
   /// Requires: is_one_object().
+  /// Errors:   `unsupported` where the backend cannot; its own.
   [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode)
     requires(may_have<Backend>(Capability::publish))
   {
     Location& location = *extents_[head_].location;
+    if (!location.has(Capability::publish)) return failure(errc::unsupported, "publish");
     location.sealed = location.published = true;  // also when an exception passes: the name may be there by then
     auto done = location.backend.publish(destination, mode);
     if (!done && !done.error().is_indeterminate()) location.sealed = location.published = false;
@@ -387,7 +391,7 @@ class StoredExtents {
       return std::unexpected{std::move(sink).error()};
     }
     location.sealed = true;  // as long as the commit may have happened or not, which is for good when an exception passes
-    auto done = commit(*sink, content, 0, length);
+    auto done = commit(*sink, capabilities_of(location.backend), content, 0, length);
     location.sealed = !done && done.error().indeterminate;
     if (!done) return std::unexpected{std::move(done).error().error};
     link(location, length);
@@ -406,7 +410,8 @@ class StoredExtents {
     {
       auto sink = (*location)->backend.create();
       if (!sink) return std::unexpected{std::move(sink).error()};
-      if (auto done = commit(*sink, content, from, part); !done) return std::unexpected{std::move(done).error().error};
+      const Capabilities declared = capabilities_of((*location)->backend);
+      if (auto done = commit(*sink, declared, content, from, part); !done) return std::unexpected{std::move(done).error().error};
     }
     link(*location->release(), part);
     return part;
@@ -424,9 +429,9 @@ class StoredExtents {
     bool indeterminate;  // only a close can leave its effect unknown
   };
   template <class Writer, class Content>
-  [[nodiscard]] static std::expected<void, CommitFailure> commit(Writer& sink, const Content& content, std::uint64_t from,
-                                                                 std::uint64_t length) {
-    if (auto written = content.write_to(sink, from, length); !written) {
+  [[nodiscard]] static std::expected<void, CommitFailure> commit(Writer& sink, Capabilities declared, const Content& content,
+                                                                 std::uint64_t from, std::uint64_t length) {
+    if (auto written = content.write_to(sink, declared, from, length); !written) {
       return std::unexpected{CommitFailure{std::move(written).error(), false}};
     }
     if (auto closed = sink.close(); !closed) {
