@@ -275,14 +275,17 @@ class BufferContent {
     spilled_ += length;
   }
 
-  // Ends a window that goes beyond the grant, however the transfer ends, so that the next append asks.
+  // Ends a window that goes beyond the grant, however the transfer ends, so that the next append asks; and one that nothing was read
+  // into, so that a source without bytes leaves neither memory nor a grant held.
   class WindowBeyondGrant {
    public:
     explicit WindowBeyondGrant(BufferContent& content) noexcept : content_{content} {}
     WindowBeyondGrant(const WindowBeyondGrant&) = delete;
     WindowBeyondGrant& operator=(const WindowBeyondGrant&) = delete;
     ~WindowBeyondGrant() {
-      if (content_.is_window_beyond_grant()) content_.settle();
+      const bool holds_nothing = content_.tail_.size() == 0;
+      if (holds_nothing) content_.tail_.clear();
+      if (holds_nothing || content_.is_window_beyond_grant()) content_.settle();
     }
 
    private:
