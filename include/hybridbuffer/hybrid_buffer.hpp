@@ -30,8 +30,9 @@
 namespace hybridbuffer {
 
 /// Satisfied by all types; a wrong one stops the compilation with the signatures that it lacks.
-template <class Memory, class Spill, class Backend>
-concept explained_composition = explain_memory_policy<Memory>() && explain_spill_policy<Spill>() && explain_storage_backend<Backend>();
+template <class Memory, class Spill, class Backend, class Storage>
+concept explained_composition = explain_memory_policy<Memory>() && explain_spill_policy<Spill>() && explain_storage_backend<Backend>() &&
+                                explain_storage_of<Storage, Backend>();
 
 /// A byte buffer that lives in memory and moves to storage when its spill policy says so.
 ///
@@ -52,7 +53,7 @@ concept explained_composition = explain_memory_policy<Memory>() && explain_spill
 /// Threads:     const members from any number at once; the rest needs external locking; distinct buffers are independent.
 template <class MemoryPolicy = DefaultMemoryPolicy, class SpillPolicy = DefaultSpillPolicy, class Backend = DefaultBackend,
           class Storage = default_storage_t<Backend>>
-  requires explained_composition<MemoryPolicy, SpillPolicy, Backend> && memory_policy<MemoryPolicy> && spill_policy<SpillPolicy> &&
+  requires explained_composition<MemoryPolicy, SpillPolicy, Backend, Storage> && memory_policy<MemoryPolicy> && spill_policy<SpillPolicy> &&
            storage_backend<Backend> && storage_factory<Storage>
 class HybridBuffer {
   using Content = BufferContent<MemoryPolicy, SpillPolicy, Backend, Storage>;
@@ -189,7 +190,7 @@ class HybridBuffer {
     }
     return window_.bytes();
   }
-  /// Moves the position over bytes that peek() showed. Requires: `count` ≤ the size of the last peek().
+  /// Moves the position over bytes that peek() showed, also after appends. Requires: `count` ≤ the size of the last peek().
   void consume(std::size_t count) noexcept { window_.consume(count); }
 
   /// Contiguous bytes at the position, consumed; empty at the end. Errors: as read().
