@@ -135,7 +135,8 @@ class HybridBuffer {
   /// Appends what `source` delivers, up to `limit` bytes, read straight into the buffer's memory.
   ///
   /// Returns: how many bytes were taken; less than `limit` when the source ended.
-  /// Errors:  those of the source and of append(); size() tells what was taken, all of which is in the buffer.
+  /// Errors:  those of the source and of append(); size() tells what was taken, all of which is in the buffer. A spill policy that
+  ///          rejects is asked before the source: that a source ends just at a `Capped` limit shows only to a caller who passes `limit`.
   template <reader Source>
   [[nodiscard]] Result<std::uint64_t> read_from(Source& source, std::uint64_t limit = everything) {
     if (!open_) return failure(errc::closed, "read_from");
