@@ -21,15 +21,15 @@ namespace hybridbuffer::conformance::clauses {
 [[nodiscard]] std::string words(const Fault& fault);
 
 /// Runs prepare(), then operate() on what it made with the fault armed at the k-th primitive, then judge() with the fault disarmed, for
-/// k = 1, 2, … until the fault does not fire any more or the clause's time is over. Returns: how often it fired.
+/// k = 1, 2, … until the fault does not fire any more, or the quota's time is over after the first two dozens. Returns: how often it fired.
 template <class Prepare, class Operate, class Judge>
-std::uint64_t at_each_primitive(Context& c, Fault fault, const Prepare& prepare, const Operate& operate, const Judge& judge) {
+std::uint64_t at_each_primitive(Context& c, Fault fault, const Quota& quota, const Prepare& prepare, const Operate& operate, const Judge& judge) {
   struct Disarmed {
     Context* context;
     ~Disarmed() { context->disarm(); }
   };
   std::uint64_t hits = 0;
-  for (std::uint64_t k = 1; k <= 4 || (k <= 5'000 && c.time_left()); ++k) {
+  for (std::uint64_t k = 1; k <= 24 || (k <= 5'000 && quota.time_left()); ++k) {
     c.start_case();
     auto state = prepare();
     fault.k = k;
