@@ -53,6 +53,7 @@ struct Attempt {
 
   Change change;
   Sizes pieces;
+  bool gathered = false;  // in two lists of pieces, not each in a call of its own
   std::optional<Writer> writer{};
   Stage failed_at = Stage::none;
   Result<void> verdict{};  // of the call that failed, or of close()
@@ -61,8 +62,8 @@ struct Attempt {
 [[nodiscard]] Attempt new_attempt(Context& c, Way way, std::uint64_t size, std::uint64_t piece);
 /// Runs the attempt's stages from `first` to `last`.
 void run_stages(Attempt& attempt, Attempt::Stage first, Attempt::Stage last);
-/// What is seen after the attempt must fit what failed: after start() and write() nothing new; after close() as expect_verdict(). An
-/// unfinished attempt is closed first. Returns: what is seen.
+/// What is seen after the attempt must fit what failed: after start() and write() nothing new; after close() as expect_verdict().
+/// Returns: what is seen.
 std::optional<Object> judge_attempt(Context& c, Attempt& attempt, const std::string& what);
 
 }  // namespace hybridbuffer::conformance::clauses
