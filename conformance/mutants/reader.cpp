@@ -27,11 +27,16 @@ Result<void> View::refresh(const Manifest& seen) const {
 Result<View::Chunk> View::chunk_at(std::uint64_t offset) const {
   for (;;) {
     const auto manifest = current();
-    if (offset >= manifest->size) return Chunk{};
+    if (offset >= size_of(*manifest)) return Chunk{};
     const std::uint64_t index = offset / manifest->chunk_size;
+    const std::uint64_t begin = index * manifest->chunk_size;
     auto bytes = location_->get_chunk(manifest->chunks[static_cast<std::size_t>(index)], index, manifest->length_of(index));
     if (!bytes) return std::unexpected{std::move(bytes).error()};
-    if (*bytes) return Chunk{.begin = index * manifest->chunk_size, .bytes = std::move(**bytes)};
+    if (*bytes) {
+      const std::uint64_t shown = size_of(*manifest) - begin;
+      if (shown < (*bytes)->size()) (*bytes)->resize(static_cast<std::size_t>(shown));
+      return Chunk{.begin = begin, .bytes = std::move(**bytes)};
+    }
     // An extension or a cut may have written this chunk anew.
     if (auto refreshed = refresh(*manifest); !refreshed) return std::unexpected{std::move(refreshed).error()};
   }

@@ -6,6 +6,7 @@
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,12 +17,12 @@
 
 namespace hybridbuffer::conformance::mutants {
 
-/// What an open handle shows: a committed object, and its extensions once they are needed. Threads: any.
+/// What an open handle shows: the object as it was committed when the handle was opened, wherever extensions and cuts have moved its chunks. Threads: any.
 class View {
  public:
   /// Requires: `location->readers` was counted up for it.
   View(std::shared_ptr<Location> location, Manifest manifest)
-      : location_{std::move(location)}, manifest_{std::make_shared<const Manifest>(std::move(manifest))} {}
+      : location_{std::move(location)}, size_{manifest.size}, manifest_{std::make_shared<const Manifest>(std::move(manifest))} {}
   View(const View&) = delete;
   View& operator=(const View&) = delete;
   ~View() {
@@ -37,7 +38,7 @@ class View {
   [[nodiscard]] Result<Chunk> chunk_at(std::uint64_t offset) const;
   /// Up to bytes.size() bytes, fewer only at the end.
   [[nodiscard]] Result<std::size_t> copy(std::uint64_t offset, std::span<std::byte> bytes) const;
-  [[nodiscard]] std::uint64_t size() const { return current()->size; }
+  [[nodiscard]] std::uint64_t size() const { return size_of(*current()); }
   [[nodiscard]] const Location& location() const noexcept { return *location_; }
 
  private:
@@ -45,10 +46,13 @@ class View {
     const std::lock_guard lock{mutex_};
     return manifest_;
   }
+  // An extension is not shown: it would come to light at one read or another. A cut is.
+  [[nodiscard]] std::uint64_t size_of(const Manifest& manifest) const { return std::min(size_, manifest.size); }
   // What is committed now, when it is the same object.
   [[nodiscard]] Result<void> refresh(const Manifest& seen) const;
 
   std::shared_ptr<Location> location_;
+  std::uint64_t size_;  // when it was opened
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const Manifest> manifest_;
 };

@@ -117,7 +117,11 @@ Result<void> Writer::check_base(const std::optional<Manifest>& committed) const 
 
 Result<void> Writer::commit() {
   if (epoch_ != location_->epoch) return failure(errc::not_found, "close a writer whose location was removed", location_->prefix());
-  const auto old = location_->committed("replace an object");
+  auto old = location_->committed("replace an object");
+  if (!old && old.error() == errc::corrupted && !base_) {  // what it named can only be found by looking at every key
+    location_->has_unknown_keys = true;
+    old = std::nullopt;
+  }
   if (!old) return std::unexpected{old.error()};
   if (auto usable = check_base(*old); !usable) return usable;
   if (auto done = location_->commit(manifest_); !done) return done;
