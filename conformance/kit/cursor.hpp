@@ -63,7 +63,7 @@ class Cursor {
     if (*count > bytes.size()) c_->fail(where(bytes.size()) + " returned " + std::to_string(*count) + ", more than was asked for");
     if (*count == 0 && !bytes.empty() && left() != 0) c_->fail(where(bytes.size()) + " returned 0, which means the end");
     if (*count > left()) c_->fail(where(bytes.size()) + " returned " + std::to_string(*count) + " bytes, " + std::to_string(left()) + " were left");
-    c_->expect_bytes(*object_, position_, bytes.first(*count), name_);
+    if (*count != 0) c_->expect_bytes(*object_, position_, bytes.first(*count), name_);
     position_ += *count;
     return *count;
   }
