@@ -22,8 +22,12 @@ namespace hybridbuffer::conformance {
       {"line ends of all kinds", "a\r\nb\nc\rd\n\re\r\r\nf\n"s},
       {"CR at the end", "text\r"s},
       {"LF at both ends", "\n\ntext\n\n"s},
-      {"0x1A, the end of a DOS text", "before\x1a" "after\x1a"s},
-      {"0x04 and 0x03, ends of transmission", "before\x04" "after\x03\x04"s},
+      {"0x1A, the end of a DOS text",
+       "before\x1a"
+       "after\x1a"s},
+      {"0x04 and 0x03, ends of transmission",
+       "before\x04"
+       "after\x03\x04"s},
       {"blanks at both ends", " \t text \t "s},
       {"escape sequences of a terminal", "\x1b[2J\x1b]0;title\a\b\b\f\v\x7f"s},
       {"XON and XOFF", "\x11\x13\x11\x13"s},

@@ -31,14 +31,19 @@ constexpr std::uint64_t last_offset = std::numeric_limits<std::uint64_t>::max();
 class Windows {
  public:
   Windows(Context& c, const Location& location, const Object& object, std::uint64_t longest)
-      : c_{&c}, object_{&object}, reader_{c.require(location.open_reader_at(), "open_reader_at()")}, memory_{static_cast<std::size_t>(longest)} {}
+      : c_{&c},
+        object_{&object},
+        reader_{c.require(location.open_reader_at(), "open_reader_at()")},
+        memory_{static_cast<std::size_t>(longest)} {}
 
   void expect(std::uint64_t offset, std::uint64_t n) {
     // Now close to the page behind, now with known bytes between.
     known_ = ~known_;
     const std::size_t gap = known_ == std::byte{0xa5} ? 0 : 64;
     const auto span = memory_.before_the_end(static_cast<std::size_t>(n), gap, known_);
-    const auto where = [&] { return "read_at(" + std::to_string(offset) + ", " + std::to_string(n) + ") of " + std::to_string(object_->size()) + " bytes"; };
+    const auto where = [&] {
+      return "read_at(" + std::to_string(offset) + ", " + std::to_string(n) + ") of " + std::to_string(object_->size()) + " bytes";
+    };
     const auto count = reader_.read_at(offset, span);
     c_->count_check();
     if (!count) c_->fail(where() + " must succeed, but failed: " + count.error().message());
@@ -49,7 +54,8 @@ class Windows {
   }
   void expect_nothing(std::uint64_t offset) {
     expect(offset, 0);
-    const auto count = c_->require(reader_.read_at(offset, {}), "read_at(" + std::to_string(offset) + ") into an empty span without an address");
+    const auto count =
+        c_->require(reader_.read_at(offset, {}), "read_at(" + std::to_string(offset) + ") into an empty span without an address");
     if (count != 0) c_->fail("read_at into an empty span returned " + std::to_string(count));
   }
   [[nodiscard]] const ReaderAt& handle() const noexcept { return reader_; }
@@ -117,7 +123,9 @@ void at_2(Context& c) {
     const std::uint64_t chunk = std::min(c.chunk(), size);
     const std::uint64_t longest = std::max(3 * chunk, size) + 4097;
     Windows windows{c, location, object, longest};
-    const Sizes offsets = normalised({size - 1, size - std::min<std::uint64_t>(size, 2), size - chunk, size - std::min(size, chunk + 1), size / chunk * chunk, size / 2, 0}, size - 1);
+    const Sizes offsets = normalised({size - 1, size - std::min<std::uint64_t>(size, 2), size - chunk, size - std::min(size, chunk + 1),
+                                      size / chunk * chunk, size / 2, 0},
+                                     size - 1);
     for (const std::uint64_t offset : offsets) {
       const std::uint64_t inside = size - offset;
       for (const std::uint64_t n : {inside + 1, inside + 7, 3 * chunk, inside + chunk, longest}) {
@@ -133,13 +141,15 @@ Sizes offsets_beyond(const Context& c, std::uint64_t size) {
   Sizes offsets{size, size + 1, size + 7};
   for (const unsigned bit : {8U, 16U, 31U, 32U, 40U, 48U, 62U, 63U}) {
     const std::uint64_t power = std::uint64_t{1} << bit;
-    for (const std::uint64_t inside : {std::uint64_t{0}, std::uint64_t{1}, size / 2, size - std::min<std::uint64_t>(size, 1), size, size + 1}) {
+    for (const std::uint64_t inside :
+         {std::uint64_t{0}, std::uint64_t{1}, size / 2, size - std::min<std::uint64_t>(size, 1), size, size + 1}) {
       offsets.push_back(power + inside);
       if (bit < 48) offsets.push_back(power * c.chunk() + inside);
     }
     offsets.push_back(power - 1);
   }
-  for (const std::uint64_t back : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{6}, size, c.chunk()}) offsets.push_back(last_offset - back);
+  for (const std::uint64_t back : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{6}, size, c.chunk()})
+    offsets.push_back(last_offset - back);
   offsets = normalised(offsets, last_offset);
   std::erase_if(offsets, [&](std::uint64_t offset) { return offset < size; });
   return offsets;
@@ -167,8 +177,9 @@ void at_4(Context& c) {
     c.start_case();
     const auto [location, object] = c.stored(size);
     Windows windows{c, location, object, 64};
-    for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{1}, c.chunk() - 1, c.chunk(), size / 2, size - std::min<std::uint64_t>(size, 1), size, size + 1,
-                                       std::uint64_t{1} << 32U, std::uint64_t{1} << 63U, last_offset}) {
+    for (const std::uint64_t offset :
+         {std::uint64_t{0}, std::uint64_t{1}, c.chunk() - 1, c.chunk(), size / 2, size - std::min<std::uint64_t>(size, 1), size, size + 1,
+          std::uint64_t{1} << 32U, std::uint64_t{1} << 63U, last_offset}) {
       windows.expect_nothing(offset);
       windows.expect(std::min(offset, size / 2), 3);
     }
@@ -197,12 +208,19 @@ void at_5(Context& c) {
     const std::uint64_t longest = std::min<std::uint64_t>(size + 9, 2 * chunk + 2);
     // Each window twice, in random order, by two handles; now and then several times in a row.
     std::vector<AtStep> steps = random_steps(c, c.rounds(150, 8), 2, size, longest);
-    steps = shuffled([&] { auto twice = steps; twice.insert(twice.end(), steps.begin(), steps.end()); return twice; }(), c.random());
+    steps = shuffled(
+        [&] {
+          auto twice = steps;
+          twice.insert(twice.end(), steps.begin(), steps.end());
+          return twice;
+        }(),
+        c.random());
     run_schedule<AtStep>(c, steps, [&](Context& context, const std::vector<AtStep>& schedule) {
       const auto [location, object] = context.stored(size);
       std::array<Windows, 2> handles{Windows{context, location, object, longest}, Windows{context, location, object, longest}};
       for (const AtStep& step : schedule) {
-        for (std::uint64_t times = step.window.offset % 3 == 0 ? 3 : 1; times > 0; --times) handles[step.handle].expect(step.window.offset, step.window.length);
+        for (std::uint64_t times = step.window.offset % 3 == 0 ? 3 : 1; times > 0; --times)
+          handles[step.handle].expect(step.window.offset, step.window.length);
       }
     });
     if (!pace.more()) return;
@@ -304,7 +322,8 @@ void expect_old_or_error(Context& c, const ReaderAt& reader, const Object& old, 
     c.count_check();
     if (!count) continue;
     const std::uint64_t expected = std::min(window.length, size - window.offset);
-    c.check(*count == expected, where + " returned " + std::to_string(*count) + " bytes, neither the " + std::to_string(expected) + " old ones nor an error");
+    c.check(*count == expected,
+            where + " returned " + std::to_string(*count) + " bytes, neither the " + std::to_string(expected) + " old ones nor an error");
     c.expect_bytes(old, window.offset, std::span{block}.first(*count), where);
   }
   if (!reader.has_size()) return;
@@ -323,7 +342,9 @@ void expect_size(Context& c, const Location& location, const Object& object) {
 void life_of_a_window(Context& c, std::uint64_t size, std::uint64_t next_size) {
   c.start_case();
   Location location = c.make();
-  const auto absent = [&](std::string_view what) { c.expect_error(location.open_reader_at(), {errc::not_found}, std::string{"open_reader_at() "}.append(what)); };
+  const auto absent = [&](std::string_view what) {
+    c.expect_error(location.open_reader_at(), {errc::not_found}, std::string{"open_reader_at() "}.append(what));
+  };
   absent("on a new location");
   const Object old = c.object(location, size);
   {
@@ -359,7 +380,9 @@ void life_of_a_window(Context& c, std::uint64_t size, std::uint64_t next_size) {
 void at_9(Context& c) {
   const Pace pace{c};
   const std::uint64_t large = chunks_and(c, c.chunk(), 3, 1);
-  for (const auto& [size, next] : {std::pair{large, large / 2}, std::pair{large / 2, large}, std::pair{large, large}, std::pair{std::uint64_t{0}, large}, std::pair{large, std::uint64_t{0}}, std::pair{std::uint64_t{1}, c.chunk()}}) {
+  for (const auto& [size, next] :
+       {std::pair{large, large / 2}, std::pair{large / 2, large}, std::pair{large, large}, std::pair{std::uint64_t{0}, large},
+        std::pair{large, std::uint64_t{0}}, std::pair{std::uint64_t{1}, c.chunk()}}) {
     life_of_a_window(c, size, std::min(next, c.most()));
     if (!pace.more()) return;
   }
@@ -374,22 +397,52 @@ void at_9(Context& c) {
 constexpr std::optional declared{Capability::reader_at};
 
 constexpr std::array all{
-    Clause{.id = "AT-1", .rule = "a window inside the object is exactly its n bytes, never fewer", .look_here = "a read_at that stops at the end of a chunk, and a span written beyond its end",
-           .capability = declared, .run = at_1},
-    Clause{.id = "AT-2", .rule = "a window over the end is exactly the bytes up to the end", .look_here = "the cut of the length at the object's size", .capability = declared, .run = at_2},
-    Clause{.id = "AT-3", .rule = "at and beyond the end read_at gives 0 bytes and no error, whatever the offset",
-           .look_here = "offsets cut to 32 bits or taken as signed, and offset + n that overflows", .capability = declared, .run = at_3},
-    Clause{.id = "AT-4", .rule = "read_at into an empty span gives 0 bytes and no error, anywhere", .look_here = "an empty span taken for the end, or an offset checked first",
-           .capability = declared, .run = at_4},
-    Clause{.id = "AT-5", .rule = "read_at has no state: the same call gives the same answer in any order, any number of times",
-           .look_here = "a cached chunk that is not that of the call, a position that moves", .capability = declared, .run = at_5},
-    Clause{.id = "AT-6", .rule = "read_at and sequential handles do not disturb each other", .look_here = "a descriptor and its offset shared by the handles", .capability = declared, .run = at_6},
-    Clause{.id = "AT-7", .rule = "read_at on one handle is right in many threads at once", .look_here = "what the handle keeps between calls: a chunk cache, a buffer, a seek followed by a read",
-           .capability = declared, .run = at_7},
-    Clause{.id = "AT-8", .rule = "windows at chunk boundaries are exact, and side by side they are the whole object", .look_here = "offset / C, offset % C and what is left of the last chunk",
-           .capability = declared, .run = at_8},
-    Clause{.id = "AT-9", .rule = "open_reader_at() is not_found without an object; a handle keeps the old bytes or fails after replacement and removal; size() is the object's",
-           .look_here = "a key that is looked up at each call, and a size that is a chunk's", .capability = declared, .run = at_9},
+    Clause{.id = "AT-1",
+           .rule = "a window inside the object is exactly its n bytes, never fewer",
+           .look_here = "a read_at that stops at the end of a chunk, and a span written beyond its end",
+           .capability = declared,
+           .run = at_1},
+    Clause{.id = "AT-2",
+           .rule = "a window over the end is exactly the bytes up to the end",
+           .look_here = "the cut of the length at the object's size",
+           .capability = declared,
+           .run = at_2},
+    Clause{.id = "AT-3",
+           .rule = "at and beyond the end read_at gives 0 bytes and no error, whatever the offset",
+           .look_here = "offsets cut to 32 bits or taken as signed, and offset + n that overflows",
+           .capability = declared,
+           .run = at_3},
+    Clause{.id = "AT-4",
+           .rule = "read_at into an empty span gives 0 bytes and no error, anywhere",
+           .look_here = "an empty span taken for the end, or an offset checked first",
+           .capability = declared,
+           .run = at_4},
+    Clause{.id = "AT-5",
+           .rule = "read_at has no state: the same call gives the same answer in any order, any number of times",
+           .look_here = "a cached chunk that is not that of the call, a position that moves",
+           .capability = declared,
+           .run = at_5},
+    Clause{.id = "AT-6",
+           .rule = "read_at and sequential handles do not disturb each other",
+           .look_here = "a descriptor and its offset shared by the handles",
+           .capability = declared,
+           .run = at_6},
+    Clause{.id = "AT-7",
+           .rule = "read_at on one handle is right in many threads at once",
+           .look_here = "what the handle keeps between calls: a chunk cache, a buffer, a seek followed by a read",
+           .capability = declared,
+           .run = at_7},
+    Clause{.id = "AT-8",
+           .rule = "windows at chunk boundaries are exact, and side by side they are the whole object",
+           .look_here = "offset / C, offset % C and what is left of the last chunk",
+           .capability = declared,
+           .run = at_8},
+    Clause{.id = "AT-9",
+           .rule = "open_reader_at() is not_found without an object; a handle keeps the old bytes or fails after replacement and removal; "
+                   "size() is the object's",
+           .look_here = "a key that is looked up at each call, and a size that is a chunk's",
+           .capability = declared,
+           .run = at_9},
 };
 
 }  // namespace

@@ -146,10 +146,12 @@ void seek_4(Context& c) {
     c.start_case();
     const auto [location, object] = c.stored(size);
     const std::uint64_t most = std::min(chunk + 1, size);
-    Sizes lengths = most <= 70 ? around(most / 2 + 1, most / 2) : normalised({1, 2, 3, 7, 8, 9, 17, most / 3, most - 3, most - 2, most - 1, most}, most);
+    Sizes lengths = most <= 70 ? around(most / 2 + 1, most / 2)
+                               : normalised({1, 2, 3, 7, 8, 9, 17, most / 3, most - 3, most - 2, most - 1, most}, most);
     std::erase(lengths, 0U);
     for (const std::uint64_t n : lengths) {
-      for (const std::int64_t d : {std::int64_t{1}, std::int64_t{-1}, back(n), back(n - 1), forward(chunk - 1), forward(chunk), std::int64_t{0}}) {
+      for (const std::int64_t d :
+           {std::int64_t{1}, std::int64_t{-1}, back(n), back(n - 1), forward(chunk - 1), forward(chunk), std::int64_t{0}}) {
         Cursor cursor{c, location, object, by_seeker};
         cursor.read(n);
         cursor.seek(d, Whence::current);
@@ -170,7 +172,8 @@ void seek_5(Context& c) {
     for (const std::uint64_t at : normalised({0, 1, size / 2, c.chunk(), size, size + 3}, size + 3)) {
       Cursor cursor{c, location, object, by_seeker};
       cursor.seek(forward(at), Whence::begin);
-      for (const std::uint64_t too_far : {std::uint64_t{1}, std::uint64_t{7}, c.chunk(), std::uint64_t{1} << 31U, std::uint64_t{1} << 32U, std::uint64_t{1} << 40U}) {
+      for (const std::uint64_t too_far :
+           {std::uint64_t{1}, std::uint64_t{7}, c.chunk(), std::uint64_t{1} << 31U, std::uint64_t{1} << 32U, std::uint64_t{1} << 40U}) {
         cursor.seek(back(too_far), Whence::begin);
         cursor.tell();
         cursor.seek(back(cursor.position() + too_far), Whence::current);
@@ -192,8 +195,9 @@ void seek_6(Context& c) {
   for (const std::uint64_t size : sizes_to_seek(c, c.chunk())) {
     c.start_case();
     const auto [location, object] = c.stored(size);
-    for (const std::uint64_t beyond : {std::uint64_t{1}, std::uint64_t{2}, c.chunk(), c.chunk() + 1, (std::uint64_t{1} << 31U) - size % 1024, (std::uint64_t{1} << 31U), std::uint64_t{1} << 32U,
-                                       (std::uint64_t{1} << 32U) - size % 1024, std::uint64_t{1} << 40U, std::uint64_t{1} << 61U}) {
+    for (const std::uint64_t beyond :
+         {std::uint64_t{1}, std::uint64_t{2}, c.chunk(), c.chunk() + 1, (std::uint64_t{1} << 31U) - size % 1024, (std::uint64_t{1} << 31U),
+          std::uint64_t{1} << 32U, (std::uint64_t{1} << 32U) - size % 1024, std::uint64_t{1} << 40U, std::uint64_t{1} << 61U}) {
       const std::uint64_t target = size + beyond;
       Cursor cursor{c, location, object, by_seeker};
       cursor.read(1);
@@ -304,7 +308,10 @@ std::vector<SeekStep> random_seeks(Context& c, std::uint64_t count, std::uint64_
   const auto up_to = [&](std::uint64_t most) { return random() % (most + 1); };
   std::vector<SeekStep> steps;
   for (std::uint64_t i = 0; i < count; ++i) {
-    SeekStep step{.handle = static_cast<std::size_t>(random() % 2), .seeks = random() % 2 == 0, .whence = static_cast<Whence>(random() % 3), .n = up_to(random() % 8 == 0 ? chunk + 2 : 20)};
+    SeekStep step{.handle = static_cast<std::size_t>(random() % 2),
+                  .seeks = random() % 2 == 0,
+                  .whence = static_cast<Whence>(random() % 3),
+                  .n = up_to(random() % 8 == 0 ? chunk + 2 : 20)};
     // Mostly near a boundary, now and then anywhere, before the start and beyond the end included.
     const std::uint64_t target = random() % 3 == 0 ? up_to(size + 6) : std::min(up_to(3) * chunk + up_to(4), size + 6);
     step.offset = forward(target);
@@ -322,15 +329,16 @@ void seek_9(Context& c) {
   for (const std::uint64_t chunk : usable_chunks(c)) {
     const std::uint64_t size = chunks_and(c, chunk, 3, 1);
     const std::uint64_t wanted = chunk <= 4096 ? 10'000 : 500;
-    run_schedule<SeekStep>(c, random_seeks(c, c.rounds(wanted, 24), size, chunk), [&](Context& context, const std::vector<SeekStep>& schedule) {
-      const auto [location, object] = context.stored(size);
-      std::array<Cursor, 2> cursors{Cursor{context, location, object, by_seeker}, Cursor{context, location, object, by_seeker}};
-      for (const SeekStep& step : schedule) {
-        Cursor& cursor = cursors[step.handle];
-        if (step.seeks) cursor.seek(step.offset, step.whence);
-        else cursor.read(step.n);
-      }
-    });
+    run_schedule<SeekStep>(
+        c, random_seeks(c, c.rounds(wanted, 24), size, chunk), [&](Context& context, const std::vector<SeekStep>& schedule) {
+          const auto [location, object] = context.stored(size);
+          std::array<Cursor, 2> cursors{Cursor{context, location, object, by_seeker}, Cursor{context, location, object, by_seeker}};
+          for (const SeekStep& step : schedule) {
+            Cursor& cursor = cursors[step.handle];
+            if (step.seeks) cursor.seek(step.offset, step.whence);
+            else cursor.read(step.n);
+          }
+        });
     if (!pace.more()) return;
   }
 }
@@ -338,22 +346,51 @@ void seek_9(Context& c) {
 constexpr std::optional declared{Capability::seeker};
 
 constexpr std::array all{
-    Clause{.id = "SEEK-1", .rule = "a seeker starts at 0 and is a reader in every respect (READER-1 to READER-6)", .look_here = "a position that is shared, or that of the end after a commit",
-           .capability = declared, .run = seek_1},
-    Clause{.id = "SEEK-2", .rule = "seeks from the begin, the current position and the end land on the right byte", .look_here = "the sign of the offset from the end, an empty object, a chunk that is kept over the seek",
-           .capability = declared, .run = seek_2},
-    Clause{.id = "SEEK-3", .rule = "seek returns the new absolute position, and seek(0, current) only tells it", .look_here = "the value returned: the position before, an offset in a chunk, a count",
-           .capability = declared, .run = seek_3},
-    Clause{.id = "SEEK-4", .rule = "current counts the bytes delivered, not those fetched ahead", .look_here = "the prefetch buffer: its rest has to be taken off",
-           .capability = declared, .run = seek_4},
-    Clause{.id = "SEEK-5", .rule = "a target before the start is invalid_argument and moves nothing", .look_here = "a target clamped to 0, and a position that was set before it was checked",
-           .capability = declared, .run = seek_5},
-    Clause{.id = "SEEK-6", .rule = "a target beyond the end is legal: reads there give the end, and later seeks work", .look_here = "a target clamped to the size, and a position of 32 bits",
-           .capability = declared, .run = seek_6},
-    Clause{.id = "SEEK-7", .rule = "the end does not survive a seek", .look_here = "an end flag that seek has to clear", .capability = declared, .run = seek_7},
-    Clause{.id = "SEEK-8", .rule = "arithmetic overflow and an unknown whence are invalid_argument and move nothing", .look_here = "sums in 64 bits with a sign, and a switch without a default",
-           .capability = declared, .run = seek_8},
-    Clause{.id = "SEEK-9", .rule = "random seeks and reads equal a model, and two seekers are independent", .look_here = "what seek leaves of the state of a read", .capability = declared, .run = seek_9},
+    Clause{.id = "SEEK-1",
+           .rule = "a seeker starts at 0 and is a reader in every respect (READER-1 to READER-6)",
+           .look_here = "a position that is shared, or that of the end after a commit",
+           .capability = declared,
+           .run = seek_1},
+    Clause{.id = "SEEK-2",
+           .rule = "seeks from the begin, the current position and the end land on the right byte",
+           .look_here = "the sign of the offset from the end, an empty object, a chunk that is kept over the seek",
+           .capability = declared,
+           .run = seek_2},
+    Clause{.id = "SEEK-3",
+           .rule = "seek returns the new absolute position, and seek(0, current) only tells it",
+           .look_here = "the value returned: the position before, an offset in a chunk, a count",
+           .capability = declared,
+           .run = seek_3},
+    Clause{.id = "SEEK-4",
+           .rule = "current counts the bytes delivered, not those fetched ahead",
+           .look_here = "the prefetch buffer: its rest has to be taken off",
+           .capability = declared,
+           .run = seek_4},
+    Clause{.id = "SEEK-5",
+           .rule = "a target before the start is invalid_argument and moves nothing",
+           .look_here = "a target clamped to 0, and a position that was set before it was checked",
+           .capability = declared,
+           .run = seek_5},
+    Clause{.id = "SEEK-6",
+           .rule = "a target beyond the end is legal: reads there give the end, and later seeks work",
+           .look_here = "a target clamped to the size, and a position of 32 bits",
+           .capability = declared,
+           .run = seek_6},
+    Clause{.id = "SEEK-7",
+           .rule = "the end does not survive a seek",
+           .look_here = "an end flag that seek has to clear",
+           .capability = declared,
+           .run = seek_7},
+    Clause{.id = "SEEK-8",
+           .rule = "arithmetic overflow and an unknown whence are invalid_argument and move nothing",
+           .look_here = "sums in 64 bits with a sign, and a switch without a default",
+           .capability = declared,
+           .run = seek_8},
+    Clause{.id = "SEEK-9",
+           .rule = "random seeks and reads equal a model, and two seekers are independent",
+           .look_here = "what seek leaves of the state of a read",
+           .capability = declared,
+           .run = seek_9},
 };
 
 }  // namespace
