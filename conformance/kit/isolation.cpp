@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <fcntl.h>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <fcntl.h>
 #include <new>
 #include <optional>
 #include <poll.h>
@@ -55,7 +55,9 @@ std::string unescaped(std::string_view text) {
 
 std::string encoded(const ClauseResult& result) {
   std::string text;
-  const auto line = [&](std::string_view key, std::string_view value) { text.append(key).append("\t").append(escaped(value)).append("\n"); };
+  const auto line = [&](std::string_view key, std::string_view value) {
+    text.append(key).append("\t").append(escaped(value)).append("\n");
+  };
   line("verdict", std::to_string(static_cast<int>(result.verdict)));
   line("seen", result.seen);
   for (const std::string& part : result.parts_not_run) line("part", part);
@@ -149,8 +151,8 @@ std::vector<std::string> child_arguments(const std::string& program, const std::
                                          const Options& options, int result, int trace) {
   std::vector<std::string> all{program};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  all.insert(all.end(), {"--clause", std::string{clause.id}, "--seed", std::to_string(options.seed), "--tier", std::string{name_of(options.tier)},
-                         "--child", std::to_string(result) + "," + std::to_string(trace)});
+  all.insert(all.end(), {"--clause", std::string{clause.id}, "--seed", std::to_string(options.seed), "--tier",
+                         std::string{name_of(options.tier)}, "--child", std::to_string(result) + "," + std::to_string(trace)});
   for (const std::string& hook : options.distrusted) all.insert(all.end(), {"--distrust", hook});
   return all;
 }
@@ -257,8 +259,7 @@ ClauseResult run_in_child(const std::string& program, const std::vector<std::str
     take(0);
   }
   if (overdue) ::kill(-child, SIGKILL);
-  while (!ended && ::waitpid(child, &status, 0) == -1 && errno == EINTR) {
-  }
+  while (!ended && ::waitpid(child, &status, 0) == -1 && errno == EINTR) {}
   ::kill(-child, SIGKILL);  // what the clause may have started and not ended
 
   const bool told = decode(text, result);

@@ -30,7 +30,7 @@ h1 { margin:0; font-size:26px; } h2 { margin:40px 0 12px; font-size:18px; }
 .tile.pass { border-left-color:var(--pass); } .tile.fail { border-left-color:var(--fail); } .tile.not_run { border-left-color:var(--not_run); }
 .tile.unknown { border-left-color:var(--unknown); } .tile.pass, .tile.fail, .tile.not_run, .tile.unknown { background:var(--panel); }
 table { border-collapse:collapse; width:100%; } td, th { padding:6px 10px; border-bottom:1px solid var(--line); text-align:left; vertical-align:top; }
-th { white-space:nowrap; font-weight:600; }
+th { width:1%; padding-right:24px; white-space:nowrap; font-weight:600; }
 .cell { display:inline-block; margin:2px; padding:2px 8px; border-radius:4px; color:#fff; text-decoration:none; font:12px/1.6 ui-monospace, monospace; }
 .finding { margin:16px 0; padding:14px 18px; border:1px solid var(--line); border-left:5px solid var(--fail); border-radius:6px; background:var(--panel); }
 .finding.of_unknown { border-left-color:var(--unknown); } .finding h3 { margin:0 0 8px; font-size:16px; }

@@ -83,7 +83,9 @@ std::string finding(const Report& report, const ClauseResult& result, const Pain
   std::string_view label = "operations";
   for (const std::string& operation : result.trace) text += row(std::exchange(label, ""), operation);
   text += row("seed", std::to_string(report.options.seed));
-  if (const std::string command = repeat_command(report, *result.clause); !command.empty()) text += row("repeat", command);
+  if (const std::string command = repeat_command(report, *result.clause); !command.empty()) {
+    text += "  " + padded("repeat", margin - 2) + printable(command) + "\n";  // in one line, to be copied
+  }
   return text + "\n";
 }
 

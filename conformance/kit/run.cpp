@@ -76,6 +76,8 @@ ClauseResult run_clause(Subject& subject, const Clause& clause, const Options& o
     result.seen = std::move(seen);
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (verdict == Verdict::fail) result.trace = lines_of(page);
+    // What the failure itself destroyed on its way out is no part of what led to it.
+    while (!result.trace.empty() && result.cause == Cause::check && result.trace.back().ends_with(": destroy")) result.trace.pop_back();
     return result;
   };
   try {
@@ -222,7 +224,8 @@ Report start_report(Subject& subject, const Options& options) {
 
 void finish_report(Report& report, std::vector<ClauseResult> results) {
   report.results = std::move(results);
-  const auto known = std::find_if(report.results.begin(), report.results.end(), [](const ClauseResult& r) { return r.capabilities.has_value(); });
+  const auto known =
+      std::find_if(report.results.begin(), report.results.end(), [](const ClauseResult& r) { return r.capabilities.has_value(); });
   if (known != report.results.end()) report.capabilities = *known->capabilities;
 }
 
