@@ -6,6 +6,7 @@
 #include <hybridbuffer/conformance/subject.hpp>
 #include <hybridbuffer/conformance/trace.hpp>
 
+#include <concepts>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -58,7 +59,8 @@ void finish_report(Report& report, std::vector<ClauseResult> results);
 
 /// Runs every clause on `harness`, in this process: one that crashes or hangs takes the caller with it. The program that
 /// HYBRIDBUFFER_CONFORMANCE makes runs each in a child of its own.
-template <conformance_harness Harness>
+template <class Harness>
+  requires(!std::derived_from<Harness, Subject>) && (explain_harness<Harness>()) && conformance_harness<Harness>
 [[nodiscard]] Report run(Harness& harness, const Options& options = {}) {
   detail::HarnessSubject<Harness> subject{harness};
   return run(static_cast<Subject&>(subject), options);
