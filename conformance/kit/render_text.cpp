@@ -105,7 +105,7 @@ std::string figures(const Report& report) {
     slow.push_back(std::string{result->clause->id} + " " + seconds_text(result->seconds));
   if (!slow.empty()) text += row("time", seconds_text(total_seconds(report)) + "; slowest: " + joined(slow));
   if (const ClauseResult* result = largest(report)) {
-    text += row("largest object", size_text(result->size_reached) + ", by " + std::string{result->clause->id});
+    text += row("largest", size_text(result->size_reached) + ", by " + std::string{result->clause->id});
   }
   return text.empty() ? text : text + "\n";
 }

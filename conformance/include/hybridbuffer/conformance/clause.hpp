@@ -47,9 +47,17 @@ enum class Tier : std::uint8_t { quick, full, slow };
 }
 
 /// Every capability, in the order of their declaration.
-inline constexpr std::array all_capabilities{
-    Capability::reader_at, Capability::seeker,   Capability::append,  Capability::append_granularity, Capability::shrink,         Capability::discard,
-    Capability::map,       Capability::transfer, Capability::publish, Capability::gather,             Capability::max_object_size};
+inline constexpr std::array all_capabilities{Capability::reader_at,
+                                             Capability::seeker,
+                                             Capability::append,
+                                             Capability::append_granularity,
+                                             Capability::shrink,
+                                             Capability::discard,
+                                             Capability::map,
+                                             Capability::transfer,
+                                             Capability::publish,
+                                             Capability::gather,
+                                             Capability::max_object_size};
 
 /// One rule of the contract, and how it is tried.
 struct Clause {

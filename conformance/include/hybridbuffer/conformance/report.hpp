@@ -67,7 +67,8 @@ struct Report {
   std::string program{};  ///< how to call it again; empty: no program of its own
 
   [[nodiscard]] std::size_t count(Verdict verdict) const {
-    return static_cast<std::size_t>(std::count_if(results.begin(), results.end(), [&](const ClauseResult& r) { return r.verdict == verdict; }));
+    return static_cast<std::size_t>(
+        std::count_if(results.begin(), results.end(), [&](const ClauseResult& r) { return r.verdict == verdict; }));
   }
   /// True when every required clause passed and at least one ran.
   [[nodiscard]] bool passed() const { return exit_code() == 0; }
