@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <new>
 #include <poll.h>
 #include <spawn.h>
@@ -228,12 +229,16 @@ ClauseResult run_in_child(const std::string& program, const std::vector<std::str
 }
 
 int run_as_child(Subject& subject, const Clause& clause, const Options& options, const ChildChannel& channel) {
+  return run_as_child([&](TracePage& page) { return run_clause(subject, clause, options, page); }, channel);
+}
+
+int run_as_child(const std::function<ClauseResult(TracePage&)>& run_clause, const ChildChannel& channel) {
   // Neither is for what the clause starts.
   ::fcntl(channel.result, F_SETFD, FD_CLOEXEC);
   void* address = ::mmap(nullptr, sizeof(TracePage), PROT_READ | PROT_WRITE, MAP_SHARED, channel.trace, 0);
   ::close(channel.trace);
   if (address == MAP_FAILED) return 2;
-  const ClauseResult result = run_clause(subject, clause, options, *static_cast<TracePage*>(address));
+  const ClauseResult result = run_clause(*static_cast<TracePage*>(address));
   const std::string text = encoded(result);
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t count = ::write(channel.result, text.data() + done, text.size() - done);

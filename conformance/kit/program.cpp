@@ -2,15 +2,18 @@
 
 #include <hybridbuffer/conformance/catalogue.hpp>
 #include <hybridbuffer/conformance/isolation.hpp>
+#include <hybridbuffer/conformance/kit.hpp>
 #include <hybridbuffer/conformance/run.hpp>
 
 #include "render.hpp"
+#include "storage_kit.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +21,7 @@
 namespace hybridbuffer::conformance {
 namespace {
 
-constexpr std::string_view usage = R"(Runs the conformance clauses of storage backends on a backend, each clause in a process of its own.
+constexpr std::string_view usage = R"(Runs conformance clauses, each clause in a process of its own.
 
   --clause ID          only this clause, or all of a family (READER); may be given several times
   --tier TIER          quick (default), full or slow
@@ -65,7 +68,7 @@ std::optional<ChildChannel> channel(std::string_view text) {
 
 bool names_clause(const Clause& clause, std::string_view name) { return clause.id == name || clause.family() == name; }
 
-CommandLine parse(const std::vector<std::string>& arguments) {
+CommandLine parse(const std::vector<std::string>& arguments, std::span<const Clause* const> all) {
   CommandLine line;
   const auto wrong = [&](std::string text) {
     if (line.error.empty()) line.error = std::move(text);
@@ -79,7 +82,6 @@ CommandLine parse(const std::vector<std::string>& arguments) {
     else {
       const std::string& value = arguments[++i];
       if (option == "--clause") {
-        const auto all = catalogue();
         if (std::none_of(all.begin(), all.end(), [&](const Clause* clause) { return names_clause(*clause, value); })) wrong("no clause " + value);
         line.clauses.push_back(value);
       } else if (option == "--tier") {
@@ -110,18 +112,18 @@ bool wants(const CommandLine& line, const Clause& clause) {
 }
 
 // Runs all wanted clauses once. A hook is tested before it is trusted, also when only one clause is wanted.
-Report run_once(const MakeSubject& make_subject, const CommandLine& line, const Options& options, const std::string& program) {
-  const auto subject = make_subject();
-  Report report = start_report(*subject, options);
+Report run_once(const Kit& kit, const CommandLine& line, const Options& options, const std::string& program) {
+  const auto session = kit.open();
+  Report report = session->start_report(options);
   report.program = program;
   Watchdog watchdog;
   TracePage page;
   const ClauseRunner runner = [&](const Clause& clause, const Options& current) {
     if (line.in_process) {
       page.count = page.case_start = 0;
-      return run_clause(*subject, clause, current, page);
+      return session->run_clause(clause, current, page);
     }
-    ClauseResult result = run_in_child("/proc/self/exe", {}, clause, current, watchdog);
+    ClauseResult result = run_in_child("/proc/self/exe", kit.arguments, clause, current, watchdog);
     // Whoever hangs once hangs often: the rest of the report shall not take hours.
     if (result.verdict == Verdict::fail && result.seen.find("hangs") != std::string::npos) {
       watchdog.operation = std::min(watchdog.operation, std::chrono::milliseconds{2000});
@@ -129,7 +131,7 @@ Report run_once(const MakeSubject& make_subject, const CommandLine& line, const 
     }
     return result;
   };
-  report.results = run_clauses(runner, options, [&](const Clause& clause) { return wants(line, clause); });
+  report.results = session->run_clauses(runner, options, [&](const Clause& clause) { return wants(line, clause); });
   return report;
 }
 
@@ -143,7 +145,11 @@ bool write_file(const std::string& path, const std::string& text) {
 }  // namespace
 
 int run_program(const MakeSubject& make_subject, const std::vector<std::string>& arguments) {
-  const CommandLine line = parse(arguments);
+  return run_program(storage_kit(make_subject), arguments);
+}
+
+int run_program(const Kit& kit, const std::vector<std::string>& arguments) {
+  const CommandLine line = parse(arguments, kit.clauses);
   if (line.help) {
     std::fputs(usage.data(), stdout);
     return 0;
@@ -153,20 +159,21 @@ int run_program(const MakeSubject& make_subject, const std::vector<std::string>&
     return 2;
   }
   if (line.list) {
-    for (const Clause* clause : catalogue()) std::printf("%-12s %s\n", std::string{clause->id}.c_str(), std::string{clause->rule}.c_str());
+    for (const Clause* clause : kit.clauses) std::printf("%-12s %s\n", std::string{clause->id}.c_str(), std::string{clause->rule}.c_str());
     return 0;
   }
   if (line.child) {
-    const auto subject = make_subject();
-    const Clause* clause = line.clauses.empty() ? nullptr : find_clause(line.clauses.front());
-    return clause == nullptr ? 2 : run_as_child(*subject, *clause, line.options, *line.child);
+    const auto session = kit.open();
+    const Clause* clause = line.clauses.empty() ? nullptr : kit.find(line.clauses.front());
+    if (clause == nullptr) return 2;
+    return run_as_child([&](TracePage& page) { return session->run_clause(*clause, line.options, page); }, *line.child);
   }
 
   int worst = 0;
   for (std::uint64_t round = 0; round < line.repeat; ++round) {
     Options options = line.options;
     options.seed += round;
-    const Report report = run_once(make_subject, line, options, arguments.empty() ? std::string{} : arguments.front());
+    const Report report = run_once(kit, line, options, arguments.empty() ? std::string{} : arguments.front());
     std::fputs(render_text(report).c_str(), stdout);
     std::fflush(stdout);
     worst = std::max(worst, report.exit_code());

@@ -5,7 +5,7 @@
 namespace hybridbuffer::conformance {
 
 std::string render_text(const Report& report) {
-  std::string text = report.name + ", " + std::string{clause_set} + "\n";
+  std::string text = report.name + ", " + std::string{report.set} + "\n";
   for (const ClauseResult& result : report.results) {
     text.append(result.clause->id).append(" ").append(name_of(result.verdict)).append(" ").append(result.seen).append("\n");
     for (const std::string& line : result.trace) text.append("    ").append(line).append("\n");

@@ -53,6 +53,7 @@ struct Report {
   Traits traits{};
   std::vector<std::string> hooks{};  ///< the hooks that were recognised
   std::vector<ClauseResult> results{};
+  std::string_view set = clause_set;  ///< the clause set that ran, with its version
   std::string program{};  ///< how to call it again; empty: no program of its own
 
   [[nodiscard]] std::size_t count(Verdict verdict) const {
