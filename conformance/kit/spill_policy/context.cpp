@@ -127,7 +127,12 @@ void SpillContext::find_amounts() {
 std::vector<SpillState> SpillContext::states(std::size_t count, std::uint64_t most) {
   std::vector<SpillState> all;
   const auto pick = [&] { return amounts_[static_cast<std::size_t>(below(amounts_.size()))]; };
-  for (const std::uint64_t n : amounts_) all.push_back({.incoming = n});
+  for (const std::uint64_t n : amounts_) {
+    all.push_back({.incoming = n});
+    all.push_back({.in_memory = n, .incoming = 1});
+    all.push_back({.stored = n, .incoming = 1});
+    all.push_back({.in_memory = 2, .stored = n, .incoming = 3});
+  }
   while (all.size() < count) all.push_back({.in_memory = pick(), .stored = below(3) == 0 ? pick() : 0, .incoming = pick()});
   std::erase_if(all, [&](const SpillState& state) { return sum(sum(state.in_memory, state.stored), state.incoming) > most; });
   return all;
@@ -143,7 +148,9 @@ bool SpillContext::sees_grants() {
   const std::uint64_t before = hooks_.used();
   Spill policy = make();
   static_cast<void>(policy.room({.incoming = kept}));
-  if (hooks_.used() > before) return true;
+  const bool seen = hooks_.used() > before;
+  policy.settle({.in_memory = 0});
+  if (seen) return true;
   not_run("used() does not see what a policy is granted");
   return false;
 }

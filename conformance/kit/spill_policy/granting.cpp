@@ -33,6 +33,7 @@ void spill_6(SpillContext& c) {
     c.start_case();
     Spill policy = c.make();
     expect_room(policy, state);
+    policy.settle({.in_memory = 0});
   }
   // One buffer that grows until nothing more is kept.
   c.start_case();
@@ -44,6 +45,7 @@ void spill_6(SpillContext& c) {
     if (policy.decide(state) != SpillAction::keep) continue;
     if (expect_room(policy, state) >= state.incoming) state.in_memory += state.incoming;
   }
+  policy.settle({.in_memory = 0});
 }
 
 void spill_7(SpillContext& c) {
@@ -65,6 +67,7 @@ void spill_7(SpillContext& c) {
         return "room(" + words(state) + ") is " + std::to_string(room) + ", but decide(" + words(rest) + "), which is within it, is " + std::string{name_of(action)};
       });
     }
+    policy.settle({.in_memory = 0});
   }
 }
 
@@ -88,6 +91,7 @@ void spill_8(SpillContext& c) {
         c.check(now == used, [&] { return "room(" + words(state) + ") asked again took " + std::to_string(now - used) + " bytes more"; });
       }
     }
+    policy.settle({.in_memory = 0});
   }
 }
 
@@ -103,6 +107,7 @@ void spill_9(SpillContext& c) {
       Spill other = c.make();
       const SpillState state{.incoming = kept};
       const bool can_have = other.decide(state) == SpillAction::keep && other.room(state) >= kept;
+      other.settle({.in_memory = 0});
       c.check(can_have, "after room() of " + std::to_string(granted) + " bytes and settle(0) another policy cannot have the " + std::to_string(kept) + " that a new one could have before");
     }
   }
@@ -114,6 +119,7 @@ void spill_9(SpillContext& c) {
     Spill policy = c.make();
     static_cast<void>(policy.room({.incoming = 1}));
     step = c.hooks().used() - before;
+    policy.settle({.in_memory = 0});
   }
   Sizes held = c.amounts();
   std::erase_if(held, [&](std::uint64_t n) { return n > kept; });

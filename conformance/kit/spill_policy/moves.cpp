@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,7 +40,9 @@ void spill_11(SpillContext& c) {
     if (!c.answers_are_comparable()) continue;
     Spill other = c.make();
     const SpillState state{.incoming = kept};
-    c.check(other.decide(state) == SpillAction::keep && other.room(state) >= kept,
+    const bool can_have = other.decide(state) == SpillAction::keep && other.room(state) >= kept;
+    other.settle({.in_memory = 0});
+    c.check(can_have,
             "after a policy was destroyed with a grant of " + std::to_string(granted) + " another cannot have the " + std::to_string(kept) + " bytes that a new one could have before");
   }
 }
@@ -49,6 +50,8 @@ void spill_11(SpillContext& c) {
 void spill_12(SpillContext& c) {
   const std::uint64_t kept = c.largest_kept(large);
   const auto states = c.states(60, most_bytes);
+  const bool sees = c.sees_grants();
+  const std::uint64_t before = sees ? c.hooks().used() : 0;
   if (c.answers_are_comparable()) {
     for (const std::uint64_t granted : {std::uint64_t{0}, kept / 2, kept}) {
       c.start_case();
@@ -59,10 +62,11 @@ void spill_12(SpillContext& c) {
       c.check(answers(moved, states) == expected, "a policy moved to answers other than the one that it was moved from");
       policy.destroy();
       c.check(answers(moved, states) == expected, "a policy answers something else once the one that it was moved from is destroyed");
+      moved.settle({.in_memory = 0});
+      if (sees) c.check(c.hooks().used() == before, "a policy was moved, and both were destroyed or settled: used() is " + std::to_string(c.hooks().used()) + ", not " + std::to_string(before));
     }
   }
-  if (kept == 0 || !c.sees_grants()) return;
-  const std::uint64_t before = c.hooks().used();
+  if (!sees) return;
   for (int how = 0; how < 3; ++how) {
     c.start_case();
     Spill policy = c.make();
@@ -78,7 +82,6 @@ void spill_12(SpillContext& c) {
     if (how == 2) policy = c.make();
     expect_held("the moved-from policy, which holds nothing, was settled, destroyed or replaced");
     c.check(moved.room({.incoming = kept}) >= kept, "the grant did not come along with the move: room() is less than it was");
-    expect_held("room() was asked for what was granted before the move");
     moved.settle({.in_memory = 0});
     c.check(c.hooks().used() == before, "a policy with a grant was moved and settled: the grant did not return");
   }
@@ -87,6 +90,7 @@ void spill_12(SpillContext& c) {
 void spill_13(SpillContext& c) {
   const std::uint64_t kept = c.largest_kept(large);
   const auto states = c.states(60, most_bytes);
+  const bool sees = c.sees_grants();
   if (c.answers_are_comparable()) {
     c.start_case();
     Spill source = c.make();
@@ -97,7 +101,7 @@ void spill_13(SpillContext& c) {
     target.assign_from(target);
     c.check(answers(target, states) == expected, "a policy assigned to itself answers something else");
   }
-  if (kept == 0 || !c.sees_grants()) return;
+  if (!sees) return;
   const std::uint64_t before = c.hooks().used();
   {
     c.start_case();
@@ -114,7 +118,8 @@ void spill_13(SpillContext& c) {
     source.settle({.in_memory = 0});
     source.destroy();
     c.check(c.hooks().used() == used, "the moved-from source of an assignment gave back what the target holds");
-    target.assign_from(*std::make_unique<Spill>(c.make()));
+    Spill fresh = c.make();
+    target.assign_from(fresh);
     c.check(c.hooks().used() == before, "a policy without a grant was assigned: " + std::to_string(c.hooks().used() - before) + " bytes of the target's did not return");
   }
   c.check(c.hooks().used() == before, "policies that were assigned and destroyed kept " + std::to_string(c.hooks().used() - before) + " bytes");

@@ -97,13 +97,20 @@ void spill_15(SpillContext& c) {
   for (const std::uint64_t part : {kept, kept / 2 + 1, kept / 3 + 1, sum(kept, 1), c.hooks().total()}) {
     c.start_case();
     std::vector<Spill> policies;
-    for (int i = 0; i < 5; ++i) {
-      policies.push_back(c.make());
-      static_cast<void>(policies.back().room({.incoming = part}));
-      within("room() of " + std::to_string(part) + " bytes by policy " + std::to_string(i + 1));
-      static_cast<void>(policies.front().room({.in_memory = part, .incoming = part}));
-      within("room() of as much again by the first policy");
-    }
+    for (int i = 0; i < 5; ++i) policies.push_back(c.make());
+    // All are told that they may keep it before one of them takes it.
+    const auto ask_all = [&](const SpillState& state) {
+      std::vector<SpillAction> actions;
+      for (const Spill& policy : policies) actions.push_back(policy.decide(state));
+      for (std::size_t i = 0; i < policies.size(); ++i) {
+        if (actions[i] != SpillAction::keep) continue;
+        static_cast<void>(policies[i].room(state));
+        within("room(" + words(state) + ") by policy " + std::to_string(i + 1));
+      }
+    };
+    ask_all({.incoming = part});
+    ask_all({.in_memory = part / 2, .incoming = part - part / 2});
+    ask_all({.in_memory = part, .incoming = part});
   }
   const std::uint64_t largest = step_size(c);
   c.run_steps<Step>(random_steps(c, c.random_steps(), 3), [&](const std::vector<Step>& schedule) {
