@@ -77,7 +77,7 @@ std::string table(const Report& report, const Painter& paint) {
 // A clause that failed or has no verdict, with all that helps to find out why.
 std::string finding(const Report& report, const ClauseResult& result, const Painter& paint) {
   std::string text = paint(result.verdict, name_of(result.verdict)) + "  " + paint.strong(result.clause->id) + ": " +
-                     wrapped(result.clause->rule, 2, 98 - result.clause->id.size()) + "\n";
+                     wrapped(result.clause->rule, 2, 94 - result.clause->id.size()) + "\n";
   text += row("seen", result.seen);
   if (result.verdict == Verdict::fail) text += row("look here", result.clause->look_here);
   std::string_view label = "operations";
