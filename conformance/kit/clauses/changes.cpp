@@ -158,7 +158,7 @@ std::optional<Object> expect_verdict(Context& c, const Change& change, const Res
   return expect_one_of(c, change.location, {change.before, change.after}, said) == 0 ? change.before : std::optional{change.after};
 }
 
-void expect_old_rest(Context& c, Reader& reader, const Object& old, std::uint64_t from, std::uint64_t piece, bool errors, std::string_view what) {
+std::uint64_t expect_old_rest(Context& c, Reader& reader, const Object& old, std::uint64_t from, std::uint64_t piece, bool errors, std::string_view what) {
   std::vector<std::byte> block(static_cast<std::size_t>(piece));
   std::uint64_t at = from;
   // An error may pass: the next read then fails as well or goes on where it stood.
@@ -180,6 +180,7 @@ void expect_old_rest(Context& c, Reader& reader, const Object& old, std::uint64_
     c.expect_bytes(old, at, std::span{block}.first(*count), where);
     at += *count;
   }
+  return at;
 }
 
 void expect_old_windows(Context& c, const ReaderAt& reader, const Object& old, bool errors, std::string_view what) {

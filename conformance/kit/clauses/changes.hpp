@@ -7,6 +7,7 @@
 #include <hybridbuffer/conformance/sizes.hpp>
 #include <hybridbuffer/error.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -69,22 +70,25 @@ std::size_t expect_one_of(Context& c, const Location& location, const std::vecto
 std::optional<Object> expect_verdict(Context& c, const Change& change, const Result<void>& closed, std::string_view what);
 
 /// Reads on with a reader whose object was replaced or removed: its bytes from `from` on, each time the whole rest or an error; never
-/// other bytes, never an early end. `errors`: whether an error is allowed.
-void expect_old_rest(Context& c, Reader& reader, const Object& old, std::uint64_t from, std::uint64_t piece, bool errors, std::string_view what);
+/// other bytes, never an early end. `errors`: whether an error is allowed. Returns: how far it came.
+std::uint64_t expect_old_rest(Context& c, Reader& reader, const Object& old, std::uint64_t from, std::uint64_t piece, bool errors, std::string_view what);
 /// The same for windows.
 void expect_old_windows(Context& c, const ReaderAt& reader, const Object& old, bool errors, std::string_view what);
 
 /// The chunk sizes of which several chunks fit in an object; one at least.
 [[nodiscard]] Sizes scales(const Context& c);
 
-/// Lets a loop go on: `least` times in any case, then while the clause has time.
+/// Lets a loop go on: `least` times in any case, then while the part of the clause has time.
 class Quota {
  public:
-  Quota(const Context& c, std::uint64_t least) : context_{&c}, least_{least} {}
-  [[nodiscard]] bool another() noexcept { return ++used_ <= least_ || context_->time_left(); }
+  /// `percent` of the time that the clause has left is for this part.
+  Quota(const Context& c, std::uint64_t least, int percent = 100)
+      : until_{std::chrono::steady_clock::now() + c.remaining_time() * percent / 100}, least_{least} {}
+  [[nodiscard]] bool another() noexcept { return ++used_ <= least_ || time_left(); }
+  [[nodiscard]] bool time_left() const noexcept { return std::chrono::steady_clock::now() < until_; }
 
  private:
-  const Context* context_;
+  std::chrono::steady_clock::time_point until_;
   std::uint64_t least_;
   std::uint64_t used_ = 0;
 };

@@ -167,20 +167,21 @@ void create_1(Context& c) {
   store_and_check(c, removed, chunk, "after remove() and open() of nothing");
   on_many_instances(c, chunk);
   after_each_end_of_a_writer(c, chunk);
-  Quota lives{c, 1};
+  Quota lives{c, 1, 50};
   for (std::uint64_t i = c.rounds(c.tier() == Tier::quick ? 8 : 80); i > 0 && lives.another(); --i) {
     run_schedule<Step>(c, random_life(c, chunk, c.rounds(150, 20)), live);
   }
   if (!c.needs(c.hooks().inject, "inject")) return;
+  Quota quota{c, 2};
   for (const Fault& fault : faults_of_writing()) {
+    if (!quota.another()) return;
     at_each_primitive(
-        c, fault, [&] { return new_attempt(c, Way::replace, chunk + 1, chunk); },
+        c, fault, quota, [&] { return new_attempt(c, Way::replace, chunk + 1, chunk); },
         [](Attempt& attempt) { run_stages(attempt, Attempt::Stage::start, Attempt::Stage::close); },
         [&](Attempt& attempt, const std::string& what) {
           attempt.writer.reset();
           store_and_check(c, attempt.change.location, chunk + 2, "after a writer met " + what);
         });
-    if (!c.time_left()) break;
   }
 }
 
@@ -348,16 +349,18 @@ void abandon_replacements(Context& c, std::uint64_t chunk, Quota& quota) {
 }
 
 void create_5(Context& c) {
-  Quota quota{c, 12};
-  for (const std::uint64_t chunk : scales(c)) abandon_replacements(c, chunk, quota);
+  Quota abandoned{c, 12, 50};
+  for (const std::uint64_t chunk : scales(c)) abandon_replacements(c, chunk, abandoned);
   if (!c.needs(c.hooks().inject, "inject")) return;
   const std::uint64_t chunk = scales(c).front();
   std::vector<Way> replacing{Way::replace};
   if (c.has(Capability::append)) replacing.push_back(Way::append);
+  Quota faults{c, 4};
   for (const Fault& fault : faults_of_writing()) {
     for (const Way way : replacing) {
+      if (!faults.another()) return;
       at_each_primitive(
-          c, fault, [&] { return new_attempt(c, way, 3 * chunk + 1, chunk); },
+          c, fault, faults, [&] { return new_attempt(c, way, 3 * chunk + 1, chunk); },
           [](Attempt& attempt) { run_stages(attempt, Attempt::Stage::start, Attempt::Stage::close); },
           [&](Attempt& attempt, const std::string& what) {
             const std::optional<Object> seen = judge_attempt(c, attempt, what);

@@ -3,7 +3,9 @@
 #include <hybridbuffer/error.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,6 +44,32 @@ Attempt new_attempt(Context& c, Way way, std::uint64_t size, std::uint64_t piece
   return Attempt{.change = std::move(change), .pieces = std::move(pieces)};
 }
 
+namespace {
+
+Result<void> write_each(Attempt& attempt) {
+  std::uint64_t offset = 0;
+  for (const std::uint64_t piece : attempt.pieces) {
+    if (auto written = attempt.writer->write(attempt.change.bytes(offset, piece)); !written) return written;
+    offset += piece;
+  }
+  return {};
+}
+
+Result<void> write_lists(Attempt& attempt) {
+  const std::vector<std::byte> bytes = attempt.change.bytes(0, attempt.change.size());
+  std::vector<std::span<const std::byte>> spans;
+  std::span<const std::byte> rest{bytes};
+  for (const std::uint64_t piece : attempt.pieces) {
+    spans.push_back(rest.first(static_cast<std::size_t>(piece)));
+    rest = rest.subspan(static_cast<std::size_t>(piece));
+  }
+  const std::span<const std::span<const std::byte>> all{spans};
+  if (auto written = attempt.writer->write_pieces(all.first(all.size() / 2)); !written) return written;
+  return attempt.writer->write_pieces(all.subspan(all.size() / 2));
+}
+
+}  // namespace
+
 void run_stages(Attempt& attempt, Attempt::Stage first, Attempt::Stage last) {
   using Stage = Attempt::Stage;
   if (attempt.failed_at != Stage::none) return;
@@ -55,12 +83,8 @@ void run_stages(Attempt& attempt, Attempt::Stage first, Attempt::Stage last) {
     attempt.writer = std::move(*writer);
   }
   if (first <= Stage::write && last >= Stage::write) {
-    std::uint64_t offset = 0;
-    for (const std::uint64_t piece : attempt.pieces) {
-      auto written = attempt.writer->write(attempt.change.bytes(offset, piece));
-      if (!written) return failed(Stage::write, std::move(written));
-      offset += piece;
-    }
+    auto written = attempt.gathered ? write_lists(attempt) : write_each(attempt);
+    if (!written) return failed(Stage::write, std::move(written));
   }
   if (last >= Stage::close) {
     attempt.verdict = attempt.writer->close();

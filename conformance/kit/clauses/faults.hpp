@@ -21,15 +21,15 @@ namespace hybridbuffer::conformance::clauses {
 [[nodiscard]] std::string words(const Fault& fault);
 
 /// Runs prepare(), then operate() on what it made with the fault armed at the k-th primitive, then judge() with the fault disarmed, for
-/// k = 1, 2, … until the fault does not fire any more or the clause's time is over. Returns: how often it fired.
+/// k = 1, 2, … until the fault does not fire any more, or the quota's time is over after the first two dozens. Returns: how often it fired.
 template <class Prepare, class Operate, class Judge>
-std::uint64_t at_each_primitive(Context& c, Fault fault, const Prepare& prepare, const Operate& operate, const Judge& judge) {
+std::uint64_t at_each_primitive(Context& c, Fault fault, const Quota& quota, const Prepare& prepare, const Operate& operate, const Judge& judge) {
   struct Disarmed {
     Context* context;
     ~Disarmed() { context->disarm(); }
   };
   std::uint64_t hits = 0;
-  for (std::uint64_t k = 1; k <= 4 || (k <= 5'000 && c.time_left()); ++k) {
+  for (std::uint64_t k = 1; k <= 24 || (k <= 5'000 && quota.time_left()); ++k) {
     c.start_case();
     auto state = prepare();
     fault.k = k;
@@ -53,6 +53,7 @@ struct Attempt {
 
   Change change;
   Sizes pieces;
+  bool gathered = false;  // in two lists of pieces, not each in a call of its own
   std::optional<Writer> writer{};
   Stage failed_at = Stage::none;
   Result<void> verdict{};  // of the call that failed, or of close()
@@ -61,8 +62,8 @@ struct Attempt {
 [[nodiscard]] Attempt new_attempt(Context& c, Way way, std::uint64_t size, std::uint64_t piece);
 /// Runs the attempt's stages from `first` to `last`.
 void run_stages(Attempt& attempt, Attempt::Stage first, Attempt::Stage last);
-/// What is seen after the attempt must fit what failed: after start() and write() nothing new; after close() as expect_verdict(). An
-/// unfinished attempt is closed first. Returns: what is seen.
+/// What is seen after the attempt must fit what failed: after start() and write() nothing new; after close() as expect_verdict().
+/// Returns: what is seen.
 std::optional<Object> judge_attempt(Context& c, Attempt& attempt, const std::string& what);
 
 }  // namespace hybridbuffer::conformance::clauses
