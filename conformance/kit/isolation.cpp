@@ -283,10 +283,12 @@ int run_as_child(Subject& subject, const Clause& clause, const Options& options,
   ::fcntl(channel.result, F_SETFD, FD_CLOEXEC);
   void* address = ::mmap(nullptr, sizeof(TracePage), PROT_READ | PROT_WRITE, MAP_SHARED, channel.trace, 0);
   ::close(channel.trace);
+  Options own = options;
+  own.own_process = true;
   ClauseResult result;
   result.clause = &clause;
   result.seen = "the kit failed: no memory for the trace";
-  if (address != MAP_FAILED) result = run_clause(subject, clause, options, *static_cast<TracePage*>(address));
+  if (address != MAP_FAILED) result = run_clause(subject, clause, own, *static_cast<TracePage*>(address));
   const std::string text = encoded(result);
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t count = ::write(channel.result, text.data() + done, text.size() - done);
