@@ -42,13 +42,15 @@ class Painter {
 };
 
 std::string head(const Report& report, const Painter& paint) {
-  std::string text = paint.strong(printable(report.name)) + "  " + std::string{clause_set} + ", tier " +
+  std::string text = paint.strong(printable(report.name)) + "  " + std::string{report.set} + ", tier " +
                      std::string{name_of(report.options.tier)} + ", seed " + std::to_string(report.options.seed) + "\n";
   const auto capabilities = declared_capabilities(report);
   std::vector<std::string> traits;
   for (const auto& [name, value] : declared_traits(report.traits)) traits.push_back(std::string{name} + " " + value);
-  text += row("declares", capabilities.empty() ? "nothing beyond create, open and remove" : joined(capabilities));
-  text += row("traits", joined(traits));
+  if (is_of_storage(report)) {
+    text += row("declares", capabilities.empty() ? "nothing beyond create, open and remove" : joined(capabilities));
+    text += row("traits", joined(traits));
+  }
   text += row("hooks", report.hooks.empty() ? "none" : joined(report.hooks));
   return text + "\n";
 }

@@ -219,6 +219,7 @@ Report start_report(Subject& subject, const Options& options) {
   Report report;
   report.name = std::string{subject.name()};
   report.options = options;
+  report.clauses_in_set = catalogue().size();
   report.traits = subject.traits();
   report.hooks = names_of(subject.hooks());
   if (subject.has_factory()) report.hooks.emplace_back("make_storage");
