@@ -44,7 +44,8 @@ Report run(const Kit& kit, const Options& options) {
     page.count = page.case_start = 0;
     return session->run_clause(clause, current, page);
   };
-  report.results = session->run_clauses(runner, options, [](const Clause&) { return true; });
+  report.clauses_in_set = kit.clauses.size();
+  finish_report(report, session->run_clauses(runner, options, [](const Clause&) { return true; }));
   return report;
 }
 

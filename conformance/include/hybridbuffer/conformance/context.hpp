@@ -43,6 +43,8 @@ class Context {
   [[nodiscard]] bool has(Capability capability) const noexcept { return capabilities_.has(capability); }
   [[nodiscard]] Subject& subject() noexcept { return *subject_; }
   [[nodiscard]] Tier tier() const noexcept { return options_.tier; }
+  /// Whether the clause has a process of its own.
+  [[nodiscard]] bool has_own_process() const noexcept { return options_.own_process; }
   [[nodiscard]] Random& random() noexcept { return random_; }
   [[nodiscard]] std::uint64_t seed() const noexcept { return options_.seed; }
   [[nodiscard]] Trace& trace() noexcept { return trace_; }
@@ -140,6 +142,10 @@ class Context {
   [[nodiscard]] std::uint64_t rounds(std::uint64_t wanted, std::uint64_t least = 1) const noexcept;
   /// True until the clause has used its share of time. For loops that may end early: their order must put what matters first.
   [[nodiscard]] bool time_left() const noexcept { return std::chrono::steady_clock::now() < deadline_; }
+  /// What is left of that share, so that a clause can divide it among its parts.
+  [[nodiscard]] std::chrono::nanoseconds remaining_time() const noexcept {
+    return std::max(std::chrono::nanoseconds{0}, std::chrono::nanoseconds{deadline_ - std::chrono::steady_clock::now()});
+  }
   /// How long a stochastic clause should run.
   [[nodiscard]] std::chrono::milliseconds stress_time() const noexcept;
   /// The largest size that was tried, for the report.

@@ -1,0 +1,5 @@
+#include "harness.hpp"
+
+#include <hybridbuffer/conformance.hpp>
+
+HYBRIDBUFFER_CONFORMANCE(hybridbuffer::conformance::mutants::ReferenceHarness)

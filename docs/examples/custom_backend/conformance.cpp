@@ -1,0 +1,3 @@
+#include "harness.hpp"
+
+HYBRIDBUFFER_CONFORMANCE(sqlite_example::Harness)
