@@ -1,7 +1,5 @@
 #include "command_line.hpp"
 
-#include <hybridbuffer/conformance/catalogue.hpp>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -11,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -20,7 +19,7 @@
 namespace hybridbuffer::conformance {
 namespace {
 
-constexpr const char* usage = R"(Runs the conformance clauses of storage backends on a backend, each clause in a process of its own.
+constexpr const char* usage = R"(Runs conformance clauses, each in a process of its own.
 
   --clause ID          only this clause, or all of a family (READER); may be given several times
   --tier TIER          quick (default), full or slow
@@ -60,7 +59,7 @@ bool names_clause(const Clause& clause, std::string_view name) { return clause.i
 // The options, a row each: the setters answer what is wrong with a value, or nothing.
 class Parser {
  public:
-  explicit Parser(CommandLine& line) : line_{&line} {}
+  Parser(CommandLine& line, std::span<const Clause* const> clauses) : line_{&line}, clauses_{clauses} {}
 
   void parse(const std::vector<std::string>& arguments) {
     for (std::size_t i = 1; i < arguments.size() && line_->error.empty(); ++i) {
@@ -93,8 +92,7 @@ class Parser {
     };
   }
   std::string add_clause(const std::string& value) {
-    const auto all = catalogue();
-    if (std::none_of(all.begin(), all.end(), [&](const Clause* clause) { return names_clause(*clause, value); })) {
+    if (std::none_of(clauses_.begin(), clauses_.end(), [&](const Clause* clause) { return names_clause(*clause, value); })) {
       return "there is no clause or family " + value + "; --list shows them";
     }
     line_->clauses.push_back(value);
@@ -108,6 +106,7 @@ class Parser {
   }
 
   CommandLine* line_;
+  std::span<const Clause* const> clauses_;
   std::map<std::string, bool*> flags_{{"--help", &line_->help}, {"--list", &line_->list}, {"--in-process", &line_->in_process}};
   std::map<std::string, Setter> setters_{
       {"--clause", [this](const std::string& value) { return add_clause(value); }},
@@ -137,9 +136,9 @@ bool CommandLine::wants(const Clause& clause) const {
          std::any_of(clauses.begin(), clauses.end(), [&](const std::string& name) { return names_clause(clause, name); });
 }
 
-CommandLine parse_command_line(const std::vector<std::string>& arguments) {
+CommandLine parse_command_line(const std::vector<std::string>& arguments, std::span<const Clause* const> clauses) {
   CommandLine line;
-  Parser{line}.parse(arguments);
+  Parser{line, clauses}.parse(arguments);
   return line;
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,8 @@ struct CommandLine {
   [[nodiscard]] bool wants(const Clause& clause) const;
 };
 
-/// `arguments` begin with the program's name.
-[[nodiscard]] CommandLine parse_command_line(const std::vector<std::string>& arguments);
+/// `arguments` begin with the program's name; `clauses` are those that it knows.
+[[nodiscard]] CommandLine parse_command_line(const std::vector<std::string>& arguments, std::span<const Clause* const> clauses);
 
 [[nodiscard]] const char* usage_text();
 

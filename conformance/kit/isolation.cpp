@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fcntl.h>
+#include <functional>
 #include <new>
 #include <optional>
 #include <poll.h>
@@ -278,15 +279,20 @@ ClauseResult run_in_child(const std::string& program, const std::vector<std::str
 }
 
 int run_as_child(Subject& subject, const Clause& clause, const Options& options, const ChildChannel& channel) {
+  Options own = options;
+  own.own_process = true;
+  return run_as_child([&](TracePage& page) { return run_clause(subject, clause, own, page); }, channel);
+}
+
+int run_as_child(const std::function<ClauseResult(TracePage&)>& run_clause, const ChildChannel& channel) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it has a process group of its own, which Ctrl-C at the terminal does not reach
   // Neither is for what the clause starts.
   ::fcntl(channel.result, F_SETFD, FD_CLOEXEC);
   void* address = ::mmap(nullptr, sizeof(TracePage), PROT_READ | PROT_WRITE, MAP_SHARED, channel.trace, 0);
   ::close(channel.trace);
   ClauseResult result;
-  result.clause = &clause;
   result.seen = "the kit failed: no memory for the trace";
-  if (address != MAP_FAILED) result = run_clause(subject, clause, options, *static_cast<TracePage*>(address));
+  if (address != MAP_FAILED) result = run_clause(*static_cast<TracePage*>(address));
   const std::string text = encoded(result);
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t count = ::write(channel.result, text.data() + done, text.size() - done);

@@ -50,7 +50,7 @@ std::string table_row(std::string_view name, std::string_view html) {
 
 std::string summary(const Report& report) {
   const std::string_view colour = report.passed() ? "pass" : report.exit_code() == 1 ? "fail" : "unknown";
-  std::string html = "<h1>" + markup(report.name) + "</h1>\n<div class=\"dim\">" + std::string{clause_set} + ", tier " +
+  std::string html = "<h1>" + markup(report.name) + "</h1>\n<div class=\"dim\">" + std::string{report.set} + ", tier " +
                      std::string{name_of(report.options.tier)} + ", seed " + std::to_string(report.options.seed) + ", " +
                      seconds_text(total_seconds(report)) + "</div>\n<div class=\"verdict " + std::string{colour} + "\">" +
                      markup(verdict_in_words(report)) + "</div>\n<div class=\"tiles\">\n";
@@ -72,8 +72,10 @@ std::string recognised(const Report& report) {
   for (const ClauseResult* result : slowest(report, 5))
     slow.push_back(std::string{result->clause->id} + " " + seconds_text(result->seconds));
   std::string html = "<h2>What was recognised</h2>\n<table>\n";
-  html += table_row("Capabilities", markup(capabilities.empty() ? "none beyond create, open and remove" : joined(capabilities)));
-  html += table_row("Traits", markup(joined(traits)));
+  if (is_of_storage(report)) {
+    html += table_row("Capabilities", markup(capabilities.empty() ? "none beyond create, open and remove" : joined(capabilities)));
+    html += table_row("Traits", markup(joined(traits)));
+  }
   html += table_row("Hooks", markup(report.hooks.empty() ? "none" : joined(report.hooks)));
   if (const ClauseResult* result = largest(report)) {
     html += table_row("Largest object", markup(size_text(result->size_reached) + ", by " + std::string{result->clause->id}));

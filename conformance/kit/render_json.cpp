@@ -66,7 +66,7 @@ std::string render_json(const Report& report) {
   for (const ClauseResult& result : report.results) clauses += (clauses.empty() ? "\n    " : ",\n    ") + clause_object(report, result);
 
   Object object{""};
-  object.text("clause_set", clause_set)
+  object.text("clause_set", report.set)
       .text("name", report.name)
       .text("tier", name_of(report.options.tier))
       .number("seed", report.options.seed)

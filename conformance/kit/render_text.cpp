@@ -42,13 +42,15 @@ class Painter {
 };
 
 std::string head(const Report& report, const Painter& paint) {
-  std::string text = paint.strong(printable(report.name)) + "  " + std::string{clause_set} + ", tier " +
+  std::string text = paint.strong(printable(report.name)) + "  " + std::string{report.set} + ", tier " +
                      std::string{name_of(report.options.tier)} + ", seed " + std::to_string(report.options.seed) + "\n";
   const auto capabilities = declared_capabilities(report);
   std::vector<std::string> traits;
   for (const auto& [name, value] : declared_traits(report.traits)) traits.push_back(std::string{name} + " " + value);
-  text += row("declares", capabilities.empty() ? "nothing beyond create, open and remove" : joined(capabilities));
-  text += row("traits", joined(traits));
+  if (is_of_storage(report)) {
+    text += row("declares", capabilities.empty() ? "nothing beyond create, open and remove" : joined(capabilities));
+    text += row("traits", joined(traits));
+  }
   text += row("hooks", report.hooks.empty() ? "none" : joined(report.hooks));
   return text + "\n";
 }
@@ -77,7 +79,7 @@ std::string table(const Report& report, const Painter& paint) {
 // A clause that failed or has no verdict, with all that helps to find out why.
 std::string finding(const Report& report, const ClauseResult& result, const Painter& paint) {
   std::string text = paint(result.verdict, name_of(result.verdict)) + "  " + paint.strong(result.clause->id) + ": " +
-                     wrapped(result.clause->rule, 2, 98 - result.clause->id.size()) + "\n";
+                     wrapped(result.clause->rule, 2, 94 - result.clause->id.size()) + "\n";
   text += row("seen", result.seen);
   if (result.verdict == Verdict::fail) text += row("look here", result.clause->look_here);
   std::string_view label = "operations";

@@ -198,13 +198,16 @@ std::vector<std::string> names_of(const Hooks& hooks) {
   add("stored_bytes", hooks.stored_bytes);
   add("primitive_calls", hooks.primitive_calls);
   add("inject", hooks.inject);
+  add("faults_fired", hooks.faults_fired);
   add("damage", hooks.damage);
   add("set_chunk_size", hooks.set_chunk_size);
   add("advance_clock", hooks.advance_clock);
   add("plant_foreign", hooks.plant_foreign);
+  add("foreign_intact", hooks.foreign_intact);
   add("trim", hooks.trim);
   add("publish_destination", hooks.publish_destination);
   add("read_published", hooks.read_published);
+  add("remove_published", hooks.remove_published);
   add("roots", hooks.roots);
   add("secrets", hooks.secrets);
   return names;
@@ -216,6 +219,7 @@ Report start_report(Subject& subject, const Options& options) {
   Report report;
   report.name = std::string{subject.name()};
   report.options = options;
+  report.clauses_in_set = catalogue().size();
   report.traits = subject.traits();
   report.hooks = names_of(subject.hooks());
   if (subject.has_factory()) report.hooks.emplace_back("make_storage");

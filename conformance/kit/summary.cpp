@@ -1,7 +1,5 @@
 #include "summary.hpp"
 
-#include <hybridbuffer/conformance/catalogue.hpp>
-
 #include "words.hpp"
 
 #include <algorithm>
@@ -93,17 +91,14 @@ std::vector<std::string_view> levels_held(const Report& report) {
   return held;
 }
 
-bool is_whole(const Report& report) {
-  const auto all = catalogue();
-  return std::all_of(all.begin(), all.end(), [&](const Clause* clause) { return report.find(clause->id) != nullptr; });
-}
+bool is_whole(const Report& report) { return report.clauses_in_set != 0 && report.results.size() >= report.clauses_in_set; }
 
 std::string certificate(const Report& report) {
   const std::size_t clauses = report.count(Verdict::not_run);
   const auto parts = static_cast<std::size_t>(std::count_if(report.results.begin(), report.results.end(), [](const ClauseResult& r) {
     return r.verdict == Verdict::pass && !r.parts_not_run.empty();
   }));
-  std::string text = report.name + " holds " + std::string{clause_set} + ", tier " + std::string{name_of(report.options.tier)} + ": " +
+  std::string text = report.name + " holds " + std::string{report.set} + ", tier " + std::string{name_of(report.options.tier)} + ": " +
                      joined(levels_held(report));
   if (clauses == 0 && parts == 0) return text + "; everything ran";
   text += "; " + plural(clauses, "clause");
@@ -127,7 +122,9 @@ std::string verdict_in_words(const Report& report) {
 
 std::string repeat_command(const Report& report, const Clause& clause) {
   if (report.program.empty()) return {};
-  return quoted(report.program) + " --clause " + std::string{clause.id} + " --seed " + std::to_string(report.options.seed) + " --tier " +
+  std::string command = quoted(report.program);
+  for (const std::string& argument : report.arguments) command += " " + quoted(argument);
+  return command + " --clause " + std::string{clause.id} + " --seed " + std::to_string(report.options.seed) + " --tier " +
          std::string{name_of(report.options.tier)};
 }
 

@@ -35,6 +35,8 @@ struct Untried {
 
 /// What a passing backend holds: "base", and a level for each capability whose clauses all passed, one at least.
 [[nodiscard]] std::vector<std::string_view> levels_held(const Report& report);
+/// Whether it is about a storage backend: only these have capabilities and traits.
+[[nodiscard]] inline bool is_of_storage(const Report& report) { return report.set == clause_set; }
 /// Whether every clause there is has a result: only then there is a certificate.
 [[nodiscard]] bool is_whole(const Report& report);
 /// "name holds hybridbuffer-storage/1.0, tier quick: base, ReaderAt; 3 clauses and parts of 2 did not run"
