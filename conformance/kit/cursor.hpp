@@ -45,7 +45,10 @@ class Pace {
 class Cursor {
  public:
   Cursor(Context& c, const Location& location, const Object& object, const Opening& opening)
-      : c_{&c}, object_{&object}, name_{opening.name}, reader_{c.require((location.*opening.open)(), std::string{"opening "}.append(opening.name))} {}
+      : c_{&c},
+        object_{&object},
+        name_{opening.name},
+        reader_{c.require((location.*opening.open)(), std::string{"opening "}.append(opening.name))} {}
 
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
   [[nodiscard]] std::uint64_t left() const noexcept { return position_ < object_->size() ? object_->size() - position_ : 0; }
@@ -62,8 +65,9 @@ class Cursor {
     if (!count) c_->fail(where(bytes.size()) + " must succeed, but failed: " + count.error().message());
     if (*count > bytes.size()) c_->fail(where(bytes.size()) + " returned " + std::to_string(*count) + ", more than was asked for");
     if (*count == 0 && !bytes.empty() && left() != 0) c_->fail(where(bytes.size()) + " returned 0, which means the end");
-    if (*count > left()) c_->fail(where(bytes.size()) + " returned " + std::to_string(*count) + " bytes, " + std::to_string(left()) + " were left");
-    c_->expect_bytes(*object_, position_, bytes.first(*count), name_);
+    if (*count > left())
+      c_->fail(where(bytes.size()) + " returned " + std::to_string(*count) + " bytes, " + std::to_string(left()) + " were left");
+    if (*count != 0) c_->expect_bytes(*object_, position_, bytes.first(*count), name_);
     position_ += *count;
     return *count;
   }
@@ -73,8 +77,7 @@ class Cursor {
   }
   /// Reads on in pieces until a read gives nothing.
   void drain(std::uint64_t piece) {
-    while (read(piece) != 0) {
-    }
+    while (read(piece) != 0) {}
   }
   /// At the end: each of these reads must give nothing.
   void expect_end(const Sizes& sizes) {
@@ -123,7 +126,8 @@ class Cursor {
     return forward <= std::numeric_limits<std::uint64_t>::max() - base ? std::optional{base + forward} : std::nullopt;
   }
   [[nodiscard]] std::string where(std::uint64_t n) const {
-    return std::string{name_} + ": read(" + std::to_string(n) + ") at " + std::to_string(position_) + " of " + std::to_string(object_->size());
+    return std::string{name_} + ": read(" + std::to_string(n) + ") at " + std::to_string(position_) + " of " +
+           std::to_string(object_->size());
   }
   [[nodiscard]] std::string where_seek(std::int64_t offset, Whence whence) const {
     const auto number = static_cast<unsigned>(whence);

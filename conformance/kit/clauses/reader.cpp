@@ -45,7 +45,9 @@ Outcome read_on(Context& c, Reader& reader, const Object& object, std::uint64_t 
   int failures = 0;
   while (failures < 5) {
     const auto count = reader.read(block);
-    const auto where = [&] { return std::string{what} + ": read(" + std::to_string(piece) + ") at " + std::to_string(at) + " of " + std::to_string(object.size()); };
+    const auto where = [&] {
+      return std::string{what} + ": read(" + std::to_string(piece) + ") at " + std::to_string(at) + " of " + std::to_string(object.size());
+    };
     c.count_check();
     if (!count) {
       if (categories.size() != 0) c.expect_error(count, categories, where());
@@ -91,7 +93,8 @@ Outcome read_windows(Context& c, const Location& location, const Object& object,
   std::vector<std::byte> block(static_cast<std::size_t>(piece));
   for (std::uint64_t at = 0; at < object.size(); at += piece) {
     for (int time = 0; time < 2; ++time) {
-      const std::string where = text + ": read_at(" + std::to_string(at) + ", " + std::to_string(piece) + ") of " + std::to_string(object.size());
+      const std::string where =
+          text + ": read_at(" + std::to_string(at) + ", " + std::to_string(piece) + ") of " + std::to_string(object.size());
       const auto count = reader->read_at(at, block);
       if (!count) {
         if (categories.size() != 0) c.expect_error(count, categories, where);
@@ -99,7 +102,8 @@ Outcome read_windows(Context& c, const Location& location, const Object& object,
         continue;
       }
       const std::uint64_t expected = std::min(piece, object.size() - at);
-      c.check(*count == expected, where + " returned " + std::to_string(*count) + " bytes, not " + std::to_string(expected) + " or an error");
+      c.check(*count == expected,
+              where + " returned " + std::to_string(*count) + " bytes, not " + std::to_string(expected) + " or an error");
       c.expect_bytes(object, at, std::span{block}.first(*count), where);
     }
   }
@@ -174,8 +178,9 @@ void damage_and_read(Context& c, std::span<const DamageCase> cases, std::initial
 
 void reader_7(Context& c) {
   if (!c.needs(c.hooks().damage, "damage")) return;
-  constexpr std::array cases{DamageCase{Damage::drop_middle, "a chunk in the middle gone"}, DamageCase{Damage::drop_last, "the last chunk gone"},
-                             DamageCase{Damage::drop_first, "the first chunk gone"}, DamageCase{Damage::truncate, "the last stored bytes gone"}};
+  constexpr std::array cases{DamageCase{Damage::drop_middle, "a chunk in the middle gone"},
+                             DamageCase{Damage::drop_last, "the last chunk gone"}, DamageCase{Damage::drop_first, "the first chunk gone"},
+                             DamageCase{Damage::truncate, "the last stored bytes gone"}};
   damage_and_read(c, cases, {errc::corrupted, errc::unavailable});
 }
 
@@ -218,7 +223,8 @@ void seek_after_faults(Context& c, const Location& location, const Object& objec
       at += *count;
     }
     if (const auto told = seeker->seek(0, Whence::current)) {
-      c.check(*told == at, "the seeker after " + std::to_string(at) + " bytes and a failed read tells that it is at " + std::to_string(*told));
+      c.check(*told == at,
+              "the seeker after " + std::to_string(at) + " bytes and a failed read tells that it is at " + std::to_string(*told));
     }
     for (const std::uint64_t target : {half, std::uint64_t{0}}) {
       if (!seeker->seek(static_cast<std::int64_t>(target), Whence::begin)) continue;
@@ -248,30 +254,53 @@ void reader_8(Context& c) {
 void reader_9(Context& c) {
   if (c.traits().integrity != Integrity::checksum) return c.not_run("the harness does not declare integrity = checksum");
   if (!c.needs(c.hooks().damage, "damage")) return;
-  constexpr std::array cases{DamageCase{Damage::flip_middle, "a bit flipped in a middle chunk"}, DamageCase{Damage::flip_first, "a bit flipped in its first chunk"},
+  constexpr std::array cases{DamageCase{Damage::flip_middle, "a bit flipped in a middle chunk"},
+                             DamageCase{Damage::flip_first, "a bit flipped in its first chunk"},
                              DamageCase{Damage::flip_last, "a bit flipped in its last chunk"},
                              DamageCase{Damage::flip_metadata, "a bit flipped in what describes it"}};
   damage_and_read(c, cases, {errc::corrupted});
 }
 
 constexpr std::array all{
-    Clause{.id = "READER-1", .rule = "reading gives exactly the committed bytes in order, for any sequence of read sizes",
-           .look_here = "the byte at a chunk boundary, the last short read, a large read past a prefetch buffer", .run = reader_1},
-    Clause{.id = "READER-2", .rule = "the end is sticky: every further read gives 0 bytes and no error",
-           .look_here = "what a read does once the position equals the size, and whether state is reset there", .run = reader_2},
-    Clause{.id = "READER-3", .rule = "a read into an empty span gives 0 bytes, no error, and changes nothing",
-           .look_here = "an empty span taken for the end, or passed on to a call that rejects it", .run = reader_3},
-    Clause{.id = "READER-4", .rule = "before the end a read into n bytes gives 1 to n bytes, never 0, never more than n",
-           .look_here = "a chunk that is used up: fetch the next one before returning 0", .run = reader_4},
-    Clause{.id = "READER-5", .rule = "a read writes nothing outside its span", .look_here = "copies in words or whole chunks, and rounding of the length", .run = reader_5},
-    Clause{.id = "READER-6", .rule = "destroying a reader at any point is harmless to every other handle",
-           .look_here = "what handles share: a descriptor, a cache entry, a reference count", .run = reader_6},
-    Clause{.id = "READER-7", .rule = "missing stored bytes are an error (corrupted or unavailable), never a clean end or fewer bytes",
-           .look_here = "a chunk that is not there or too short taken for the end: compare with the committed size", .obligation = Obligation::hooked, .run = reader_7},
-    Clause{.id = "READER-8", .rule = "after a failed read the next one fails too or goes on at the exact position",
-           .look_here = "a position that moves before the fetch has succeeded, or that counts a failed one", .obligation = Obligation::hooked, .run = reader_8},
-    Clause{.id = "READER-9", .rule = "with integrity = checksum, altered bytes are corrupted and are not delivered as good",
-           .look_here = "whether every route verifies before it copies, also for a part of a chunk", .obligation = Obligation::gated, .run = reader_9},
+    Clause{.id = "READER-1",
+           .rule = "reading gives exactly the committed bytes in order, for any sequence of read sizes",
+           .look_here = "the byte at a chunk boundary, the last short read, a large read past a prefetch buffer",
+           .run = reader_1},
+    Clause{.id = "READER-2",
+           .rule = "the end is sticky: every further read gives 0 bytes and no error",
+           .look_here = "what a read does once the position equals the size, and whether state is reset there",
+           .run = reader_2},
+    Clause{.id = "READER-3",
+           .rule = "a read into an empty span gives 0 bytes, no error, and changes nothing",
+           .look_here = "an empty span taken for the end, or passed on to a call that rejects it",
+           .run = reader_3},
+    Clause{.id = "READER-4",
+           .rule = "before the end a read into n bytes gives 1 to n bytes, never 0, never more than n",
+           .look_here = "a chunk that is used up: fetch the next one before returning 0",
+           .run = reader_4},
+    Clause{.id = "READER-5",
+           .rule = "a read writes nothing outside its span",
+           .look_here = "copies in words or whole chunks, and rounding of the length",
+           .run = reader_5},
+    Clause{.id = "READER-6",
+           .rule = "destroying a reader at any point is harmless to every other handle",
+           .look_here = "what handles share: a descriptor, a cache entry, a reference count",
+           .run = reader_6},
+    Clause{.id = "READER-7",
+           .rule = "missing stored bytes are an error (corrupted or unavailable), never a clean end or fewer bytes",
+           .look_here = "a chunk that is not there or too short taken for the end: compare with the committed size",
+           .obligation = Obligation::hooked,
+           .run = reader_7},
+    Clause{.id = "READER-8",
+           .rule = "after a failed read the next one fails too or goes on at the exact position",
+           .look_here = "a position that moves before the fetch has succeeded, or that counts a failed one",
+           .obligation = Obligation::hooked,
+           .run = reader_8},
+    Clause{.id = "READER-9",
+           .rule = "with integrity = checksum, altered bytes are corrupted and are not delivered as good",
+           .look_here = "whether every route verifies before it copies, also for a part of a chunk",
+           .obligation = Obligation::gated,
+           .run = reader_9},
 };
 
 }  // namespace

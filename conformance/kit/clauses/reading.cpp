@@ -84,7 +84,8 @@ void reads_exactly_the_bytes(Context& c, const Opening& opening, const Pace& pac
 
 void stays_at_the_end(Context& c, const Opening& opening, const Pace& pace) {
   const std::uint64_t chunk = std::min(c.chunk(), c.most());
-  for (const std::uint64_t size : normalised({0, 1, chunk - 1, chunk, chunk + 1, chunks_and(c, chunk, 2, 0), chunks_and(c, chunk, 2, 1)}, c.most())) {
+  for (const std::uint64_t size :
+       normalised({0, 1, chunk - 1, chunk, chunk + 1, chunks_and(c, chunk, 2, 0), chunks_and(c, chunk, 2, 1)}, c.most())) {
     c.start_case();
     const auto [location, object] = c.stored(size);
     for (const std::uint64_t piece : {std::max<std::uint64_t>(size, 1), size + 1, std::max<std::uint64_t>(size / 2, 1)}) {
@@ -108,7 +109,9 @@ void ignores_empty_spans(Context& c, const Opening& opening, const Pace& pace) {
       c.start_case();
       const auto [location, object] = c.stored(size);
       Cursor cursor{c, location, object, opening};
-      for (const std::uint64_t at : normalised({0, 1, size / 3, chunk - 1, chunk, chunk + 1, 2 * chunk - 1, 2 * chunk, size - std::min<std::uint64_t>(size, 1), size}, size)) {
+      for (const std::uint64_t at : normalised(
+               {0, 1, size / 3, chunk - 1, chunk, chunk + 1, 2 * chunk - 1, 2 * chunk, size - std::min<std::uint64_t>(size, 1), size},
+               size)) {
         cursor.read_to(at);
         cursor.read_nothing();
         cursor.read_nothing();
@@ -133,7 +136,8 @@ void gives_bytes_before_the_end(Context& c, const Opening& opening, const Pace& 
   if (c.chunk() > 8 && c.hooks().set_chunk_size && !c.lower_chunk_size(8)) c.not_run("set_chunk_size(8) said no: chunks stay as they are");
   for (const std::uint64_t chunk : usable_chunks(c)) {
     const std::uint64_t size = chunks_and(c, chunk, 3, 1);
-    Sizes offsets = size <= 64 ? around(size / 2, size / 2 + 1) : around({1, chunk, 2 * chunk, 3 * chunk, size / 2, size - std::min<std::uint64_t>(size, 2)}, 2);
+    Sizes offsets = size <= 64 ? around(size / 2, size / 2 + 1)
+                               : around({1, chunk, 2 * chunk, 3 * chunk, size / 2, size - std::min<std::uint64_t>(size, 2)}, 2);
     offsets = normalised(offsets, size - 1);
     c.start_case();
     const auto [location, object] = c.stored(size);
@@ -197,7 +201,8 @@ void keeps_to_the_span(Context& c, const Opening& opening, const Pace& pace) {
 namespace {
 
 // Three handles at the start, inside and at the end, destroyed in that order; the others go on meanwhile.
-void destroy_in_order(Context& c, const Location& location, const Object& object, const Opening& opening, const std::array<std::size_t, 3>& order) {
+void destroy_in_order(Context& c, const Location& location, const Object& object, const Opening& opening,
+                      const std::array<std::size_t, 3>& order) {
   std::array<std::optional<Cursor>, 3> cursors;
   for (auto& cursor : cursors) cursor.emplace(c, location, object, opening);
   cursors[1]->read_to(object.size() / 2);
