@@ -233,7 +233,9 @@ int run_as_child(Subject& subject, const Clause& clause, const Options& options,
   void* address = ::mmap(nullptr, sizeof(TracePage), PROT_READ | PROT_WRITE, MAP_SHARED, channel.trace, 0);
   ::close(channel.trace);
   if (address == MAP_FAILED) return 2;
-  const ClauseResult result = run_clause(subject, clause, options, *static_cast<TracePage*>(address));
+  Options own = options;
+  own.own_process = true;
+  const ClauseResult result = run_clause(subject, clause, own, *static_cast<TracePage*>(address));
   const std::string text = encoded(result);
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t count = ::write(channel.result, text.data() + done, text.size() - done);

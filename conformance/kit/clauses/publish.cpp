@@ -1,7 +1,336 @@
 #include "clauses.hpp"
 
-namespace hybridbuffer::conformance::clauses {
+#include "extension.hpp"
 
-std::span<const Clause> publish() { return {}; }
+#include <hybridbuffer/conformance/clause.hpp>
+#include <hybridbuffer/conformance/context.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// \file
+/// PUBLISH: giving the object a lasting name.
+
+namespace hybridbuffer::conformance::clauses {
+namespace {
+
+/// A name to publish to; what is there goes with it.
+class Place {
+ public:
+  explicit Place(Context& c) : context_{&c}, name_{c.hooks().publish_destination()} {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
+    if (context_->hooks().remove_published) context_->hooks().remove_published(name_);
+  }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] std::optional<std::vector<std::byte>> bytes() const { return context_->hooks().read_published(name_); }
+
+  void expect(const Object& object, std::string_view what) const {
+    Context& c = *context_;
+    const auto found = bytes();
+    const std::string text = "the destination " + std::string{what};
+    c.check(found.has_value(), text + " must hold " + std::to_string(object.size()) + " bytes, and does not exist");
+    c.expect_bytes(object, 0, std::span{*found}.first(static_cast<std::size_t>(std::min<std::uint64_t>(found->size(), object.size()))), text);
+    c.check(found->size() == object.size(), text + " holds " + std::to_string(found->size()) + " bytes, not " + std::to_string(object.size()));
+  }
+  void expect_absent(std::string_view what) const {
+    const auto found = bytes();
+    context_->check(!found, "the destination " + std::string{what} + " must not exist, and holds " + std::to_string(found ? found->size() : 0) + " bytes");
+  }
+  /// `before` (nothing: it did not exist) or all of `after`.
+  void expect_either(const std::optional<Object>& before, const Object& after, std::string_view what) const {
+    const auto found = bytes();
+    if (!found && !before) return context_->check(true, what);
+    if (found && found->size() == after.size() && !after.first_difference(0, *found)) return context_->check(true, what);
+    if (before) expect(*before, what);
+    else expect(after, what);
+  }
+
+ private:
+  Context* context_;
+  std::string name_;
+};
+
+bool has_hooks(Context& c) {
+  return c.needs(c.hooks().publish_destination, "publish_destination") && c.needs(c.hooks().read_published, "read_published") &&
+         c.needs(c.hooks().remove_published, "remove_published");
+}
+
+constexpr std::array modes{PublishMode::replace, PublishMode::keep};
+
+std::string named(PublishMode mode) { return mode == PublishMode::keep ? "publish(keep)" : "publish(replace)"; }
+
+// No harness is needed to know that this names nothing.
+void to_nowhere(Context& c) {
+  for (const PublishMode mode : modes) {
+    c.start_case();
+    c.expect_any_error(c.make().publish({}, mode), named(mode) + " without an object");
+    auto [location, object] = c.stored(std::min(c.chunk() + 1, extension_limit(c)));
+    c.expect_any_error(location.publish({}, mode), named(mode) + " to an empty name");
+    c.expect_object(location, object, "the object after publish() to an empty name");
+    if (c.has(Capability::append)) extend(c, location, object, 3);
+    c.expect_object(location, object, "the object extended after publish() to an empty name");
+    object = c.object(location, 2);
+    c.store(location, object);
+    c.expect_object(location, object, "the object replaced after publish() to an empty name");
+  }
+}
+
+void every_size(Context& c) {
+  Sizes sizes = few_sizes(boundaries(c), extension_limit(c));
+  sizes = shuffled(std::move(sizes), c.random());
+  sizes.insert(sizes.begin(), {std::min(2 * c.chunk() + 1, extension_limit(c)), 0});
+  std::uint64_t done = 0;
+  for (const std::uint64_t size : sizes) {
+    if (++done > 4 && !c.time_left()) return;
+    for (const PublishMode mode : modes) {
+      c.start_case();
+      Place place{c};
+      place.expect_absent("before publish()");
+      auto [location, object] = c.stored(size);
+      if (c.has(Capability::append) && done % 2 == 0) extend(c, location, object, 5);
+      c.require(location.publish(place.name(), mode), named(mode));
+      place.expect(object, "right after " + named(mode));
+      c.expect_object(location, object, "the object after it was published");
+      c.require(location.remove(), "remove() of a published object");
+      c.expect_absent(location, "after remove() of a published object");
+      place.expect(object, "after remove()");
+      const Object next = c.object(location, size / 2 + 1);
+      c.store(location, next);
+      c.expect_object(location, next, "the next object after a published one");
+      place.expect(object, "after the next object was stored");
+      location.destroy();
+      place.expect(object, "after the backend was destroyed");
+    }
+  }
+}
+
+// What was published is nobody's but the destination's.
+void later_changes(Context& c) {
+  const std::uint64_t unit = boundaries(c).front();
+  using Change = std::pair<const char*, std::function<void(Location&, Object&)>>;
+  // Some backends take no further change of a published object.
+  const auto taken = [&](const auto& result, const char* what) {
+    if (!result) c.expect_error(result, {errc::unsupported}, what);
+    return result.has_value();
+  };
+  std::vector<Change> changes{
+      {"a replacement", [&](Location& l, Object& o) { o = c.object(l, unit); c.store(l, o); }},
+      {"an abandoned replacement", [&](Location& l, Object&) {
+         Writer writer = c.require(l.create(), "create() over a published object");
+         c.require(writer.write(std::vector<std::byte>(static_cast<std::size_t>(unit) + 1)), "write()");
+       }}};
+  if (c.has(Capability::append)) {
+    changes.emplace_back("an extension", [&](Location& l, Object& o) {
+      auto writer = l.append();
+      if (!taken(writer, "append() to a published object")) return;
+      const Object longer = longer_by(c, l, o, unit);
+      c.write(*writer, longer, o.size(), unit);
+      c.require(writer->close(), "close()");
+      o = longer;
+    });
+  }
+  if (c.has(Capability::shrink)) {
+    changes.emplace_back("a shrink", [&](Location& l, Object& o) {
+      if (taken(l.shrink(unit), "shrink() of a published object")) o.truncate(unit);
+    });
+  }
+  for (const auto& [what, change] : changes) {
+    c.start_case();
+    Place place{c};
+    auto [location, object] = c.stored(std::min(2 * unit + 1, extension_limit(c)));
+    const Object published = object;
+    c.require(location.publish(place.name(), PublishMode::replace), "publish()");
+    for (int times = 0; times < 2; ++times) {
+      change(location, object);
+      place.expect(published, std::string{"after "} + what);
+      c.expect_object(location, object, std::string{"the object after it was published, then "} + what);
+    }
+  }
+  if (!c.has(Capability::discard)) return;
+  c.start_case();
+  Place place{c};
+  auto [location, object] = c.stored(std::min(3 * unit, extension_limit(c)));
+  c.require(location.publish(place.name(), PublishMode::replace), "publish()");
+  static_cast<void>(taken(location.discard(0, object.size()), "discard() of a published object"));
+  place.expect(object, "after a discard");
+}
+
+void onto_something(Context& c) {
+  const std::uint64_t unit = boundaries(c).front();
+  for (const std::uint64_t before : {std::uint64_t{2} * unit + 3, std::uint64_t{1}, std::uint64_t{0}}) {
+    for (const bool by_same : {false, true}) {
+      c.start_case();
+      Place place{c};
+      auto [first, old] = c.stored(std::min(before, extension_limit(c)));
+      c.require(first.publish(place.name(), PublishMode::keep), "publish(keep) to a new name");
+      Location other = c.make();
+      Location& second = by_same ? first : other;
+      const Object next = c.object(second, unit + 1);
+      c.store(second, next);
+      c.expect_error(second.publish(place.name(), PublishMode::keep), {errc::already_exists}, "publish(keep) onto something");
+      place.expect(old, "after publish(keep) onto it");
+      c.expect_object(second, next, "the object after publish(keep) onto something");
+      c.require(second.publish(place.name(), PublishMode::replace), "publish(replace) onto something");
+      place.expect(next, "after publish(replace) onto it");
+      c.require(second.publish(place.name(), PublishMode::replace), "publish(replace) onto its own name");
+      place.expect(next, "after publish(replace) onto its own name");
+      c.expect_error(second.publish(place.name(), PublishMode::keep), {errc::already_exists}, "publish(keep) onto its own name");
+      const Place elsewhere{c};
+      c.require(second.publish(elsewhere.name(), PublishMode::replace), "publish() to a second name");
+      elsewhere.expect(next, "that is the second of an object");
+      place.expect(next, "that is the first of an object with two");
+      second.destroy();
+      place.expect(next, "after the backend was destroyed");
+      elsewhere.expect(next, "that is the second, after the backend was destroyed");
+    }
+  }
+}
+
+void refused(Context& c) {
+  for (const PublishMode mode : modes) {
+    c.start_case();
+    Place place{c};
+    Location location = c.make();
+    c.expect_error(location.publish(place.name(), mode), {errc::not_found}, named(mode) + " without an object");
+    place.expect_absent("after publish() without an object");
+    const Object object = c.object(location, std::min(c.chunk() + 1, extension_limit(c)));
+    c.store(location, object);
+    {
+      const Object never = c.object(location, 100);
+      Writer writer = c.require(location.create(), "create()");
+      c.write(writer, never, 0, never.size());
+      const auto published = location.publish(place.name(), mode);
+      if (!published) c.expect_error(published, {errc::busy}, named(mode) + " while a writer is open");
+      if (published) place.expect(object, "after publish() while a writer is open");
+      else place.expect_absent("after publish() that was busy");
+    }
+    c.expect_object(location, object, "the object after publish() while a writer was open");
+    c.require(location.remove(), "remove()");
+    c.expect_error(location.publish(Place{c}.name(), mode), {errc::not_found}, named(mode) + " after remove()");
+  }
+}
+
+// Whoever looks sees the old or the new content, at any moment.
+void at_once_and_whole(Context& c) {
+  c.start_case();
+  const std::uint64_t size = std::min<std::uint64_t>(c.tier() == Tier::quick ? 300'000 : 3'000'000, extension_limit(c));
+  const std::uint64_t rounds = c.rounds(c.tier() == Tier::quick ? 20 : 100, 2);
+  Place place{c};
+  std::vector<std::pair<Location, Object>> all;
+  for (int i = 0; i < 2; ++i) all.push_back(c.stored(size - static_cast<std::uint64_t>(i) * (size / 2)));
+  c.require(all[0].first.publish(place.name(), PublishMode::replace), "publish()");
+  std::atomic<bool> ended{false};
+  c.in_threads(2, [&](std::size_t i) {
+    if (i == 0) {
+      for (std::uint64_t round = 1; round <= rounds; ++round) {
+        auto& [location, object] = all[round % 2];
+        const auto published = location.publish(place.name(), PublishMode::replace);
+        if (published) continue;
+        ended = true;
+        throw Failure{"publish(replace) must succeed, but failed: " + published.error().message()};
+      }
+      ended = true;
+      return;
+    }
+    while (!ended.load()) {
+      const auto found = place.bytes();
+      if (!found) throw Failure{"the destination was gone while publish(replace) ran"};
+      const bool whole = std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.second.size() == found->size() && !one.second.first_difference(0, *found); });
+      if (!whole) throw Failure{"the destination held " + std::to_string(found->size()) + " bytes that are neither the old nor the new object, while publish(replace) ran"};
+      c.count_check();
+    }
+  });
+}
+
+void one_of_two_keeps(Context& c) {
+  const std::uint64_t rounds = c.rounds(20, 2);
+  for (std::uint64_t round = 0; round < rounds; ++round) {
+    c.start_case();
+    Place place{c};
+    std::vector<std::pair<Location, Object>> all;
+    for (int i = 0; i < 2; ++i) all.push_back(c.stored(c.chunk() % 5000 + static_cast<std::uint64_t>(i)));
+    std::array<std::optional<Result<void>>, 2> results;
+    c.in_threads(2, [&](std::size_t i) { results[i] = all[i].first.publish(place.name(), PublishMode::keep); });
+    c.check(results[0]->has_value() != results[1]->has_value(), "of two publish(keep) to one new name at once exactly one must succeed; " +
+                                                                   std::string{results[0]->has_value() ? "both" : "none"} + " did");
+    const std::size_t winner = results[0]->has_value() ? 0 : 1;
+    c.expect_error(*results[1 - winner], {errc::already_exists}, "the other of two publish(keep)");
+    place.expect(all[winner].second, "after two publish(keep) at once");
+  }
+}
+
+bool publish_with_fault(Context& c, const Fault& fault, PublishMode mode, bool onto) {
+  Place place{c};
+  const std::uint64_t unit = boundaries(c).front();
+  std::optional<Object> before;
+  if (onto) {
+    auto [first, old] = c.stored(unit + 3);
+    c.require(first.publish(place.name(), PublishMode::keep), "publish(keep)");
+    before = old;
+  }
+  auto [location, object] = c.stored(2 * unit + 1);
+  ArmedFault armed{c, fault};
+  if (!armed.is_armed()) return false;
+  const auto published = location.publish(place.name(), mode);
+  const bool fired = armed.disarm();
+  const std::string what = "after " + named(mode) + " with a fault at primitive " + std::to_string(fault.k);
+  if (published) place.expect(object, what);
+  else if (published.error().is_indeterminate()) place.expect_either(before, object, what);
+  else if (before) place.expect(*before, what);
+  else place.expect_absent(what);
+  c.expect_object(location, object, "the object " + what);
+  c.require(location.publish(place.name(), PublishMode::replace), "publish(replace) " + what);
+  place.expect(object, "after publish() was called again");
+  return fired;
+}
+
+void failures(Context& c) {
+  if (!c.needs(c.hooks().inject, "inject")) return;
+  for (const bool for_ever : {false, true}) {
+    for (const auto& [mode, onto] : {std::pair{PublishMode::replace, true}, {PublishMode::replace, false}, {PublishMode::keep, false}}) {
+      for (const auto& [how, category] : {std::pair{FaultMode::error, errc::io}, {FaultMode::error, errc::unavailable}, {FaultMode::short_count, errc::io},
+                                          {FaultMode::interrupted, errc::io}, {FaultMode::error_after_effect, errc::timeout}}) {
+        if (for_ever && how != FaultMode::error) continue;
+        each_fault(c, {.mode = how, .category = category, .for_ever = for_ever},
+                   [&](const Fault& fault) { return publish_with_fault(c, fault, mode, onto); });
+      }
+    }
+  }
+}
+
+void publish_1(Context& c) {
+  to_nowhere(c);
+  if (!has_hooks(c)) return;
+  refused(c);
+  onto_something(c);
+  later_changes(c);
+  at_once_and_whole(c);
+  one_of_two_keeps(c);
+  every_size(c);
+  failures(c);
+}
+
+constexpr std::array all{
+    Clause{.id = "PUBLISH-1",
+           .rule = "the destination is exactly the object, appears at once and whole, and survives the backend; keep answers already_exists; a failure "
+                   "leaves the destination as it was",
+           .look_here = "whether object and destination share bytes that a later change alters, and what is there while publish() works",
+           .capability = Capability::publish, .run = publish_1},
+};
+
+}  // namespace
+
+std::span<const Clause> publish() { return all; }
 
 }  // namespace hybridbuffer::conformance::clauses

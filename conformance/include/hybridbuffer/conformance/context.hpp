@@ -43,6 +43,8 @@ class Context {
   [[nodiscard]] bool has(Capability capability) const noexcept { return capabilities_.has(capability); }
   [[nodiscard]] Subject& subject() noexcept { return *subject_; }
   [[nodiscard]] Tier tier() const noexcept { return options_.tier; }
+  /// Whether the clause has a process of its own.
+  [[nodiscard]] bool has_own_process() const noexcept { return options_.own_process; }
   [[nodiscard]] Random& random() noexcept { return random_; }
   [[nodiscard]] std::uint64_t seed() const noexcept { return options_.seed; }
   [[nodiscard]] Trace& trace() noexcept { return trace_; }
