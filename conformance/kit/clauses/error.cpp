@@ -1,7 +1,735 @@
+#include "../fault_scene.hpp"
+#include "../life.hpp"
 #include "clauses.hpp"
 
-namespace hybridbuffer::conformance::clauses {
+#include <hybridbuffer/conformance/clause.hpp>
+#include <hybridbuffer/conformance/context.hpp>
 
-std::span<const Clause> error() { return {}; }
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+/// \file
+/// ERR: what a backend says, and does, when its store fails.
+
+namespace hybridbuffer::conformance::clauses {
+namespace {
+
+constexpr std::array categories{errc::unavailable, errc::timeout,          errc::permission, errc::no_space,  errc::io,
+                                errc::corrupted,   errc::limit_exceeded,   errc::busy,       errc::not_found, errc::already_exists,
+                                errc::unsupported, errc::invalid_argument, errc::closed};
+
+// Arms `fault` when the harness can make it. Unlike Context::inject() it does not note that it cannot: the caller tries many.
+bool arms(Context& c, const Fault& fault) {
+  Trace::Entry entry{c.trace(), Operation::inject, Subjects::harness, 0, fault.k, 0};
+  const bool armed = c.hooks().inject(fault);
+  entry.succeed();
+  return armed;
+}
+
+// Disarms at the end of a scope, also when a check fails.
+class Armed {
+ public:
+  explicit Armed(Context& c) noexcept : c_{&c} {}
+  Armed(const Armed&) = delete;
+  Armed& operator=(const Armed&) = delete;
+  ~Armed() { disarm(); }
+  std::uint64_t disarm() {
+    if (c_ != nullptr) fired_ = std::exchange(c_, nullptr)->disarm();
+    return fired_;
+  }
+
+ private:
+  Context* c_;
+  std::uint64_t fired_ = 0;
+};
+
+struct Attempt {
+  bool armed = false;
+  std::uint64_t fired = 0;
+  std::optional<Error> error{};
+};
+
+// Performs the scene's operation under the fault, which is disarmed afterwards.
+Attempt attempt(Context& c, FaultScene& scene, const Fault& fault) {
+  if (!arms(c, fault)) return {};
+  Armed armed{c};
+  Attempt result{.armed = true};
+  result.error = scene.perform();
+  result.fired = armed.disarm();
+  return result;
+}
+
+// Takes what a failed remove() may have left away.
+void clean_up(Context& c, FaultScene& scene, std::string_view what) {
+  scene.drop_handles();
+  c.require(scene.location().remove(), std::string{what} + ": remove() once the store works again");
+}
+
+std::string described(Doing doing, const Fault& fault) {
+  const std::string_view mode = fault.mode == FaultMode::error                ? "fails"
+                                : fault.mode == FaultMode::short_count        ? "moves fewer bytes than asked"
+                                : fault.mode == FaultMode::interrupted        ? "is interrupted"
+                                : fault.mode == FaultMode::error_after_effect ? "fails after its effect"
+                                                                              : "hangs";
+  std::string text = std::string{name_of(doing)} + ", whose primitive " + std::to_string(fault.k) +
+                     (fault.for_ever ? " and all later ones " : " ") + std::string{mode};
+  const bool has_category = fault.mode == FaultMode::error || fault.mode == FaultMode::error_after_effect;
+  return has_category ? text + " with " + std::string{name_of(fault.category)} : text;
+}
+
+// ERR-1 -------------------------------------------------------------------------------------------------------------------------------
+
+// A missing piece is also a damaged object, and a vanished store.
+// A commit that failed is looked for; when that fails as well, nobody knows whether it is there.
+bool means(const Fault& fault, const Error& reported, Doing doing) {
+  const errc native = fault.category;
+  if (reported == native) return true;
+  const bool reads = doing == Doing::open || doing == Doing::read || doing == Doing::open_seeker || doing == Doing::seek ||
+                     doing == Doing::open_reader_at || doing == Doing::read_at || doing == Doing::map;
+  if (fault.for_ever && !reads && reported.is_indeterminate()) return true;
+  const bool transfers = doing == Doing::transfer_to || doing == Doing::transfer_from;
+  if (transfers && reported == errc::unsupported) return true;  // "copy by hand"
+  return native == errc::not_found && (reported == errc::corrupted || reported == errc::unavailable || reported == errc::io);
+}
+
+void err_1(Context& c) {
+  if (!c.needs(c.hooks().inject, "inject")) return;
+  const std::vector<Doing> doings = doings_of(c);
+  std::size_t reports = 0;
+  std::size_t accepted = 0;
+  // Each turn tries every category once, and over the turns with every operation.
+  for (std::uint64_t k = 1; k <= 4; ++k) {
+    std::uint64_t fired = 0;
+    for (std::size_t turn = 0; turn < doings.size(); ++turn) {
+      for (std::size_t i = 0; i < categories.size(); ++i) {
+        const Doing doing = doings[(turn + i) % doings.size()];
+        for (const bool for_ever : {false, true}) {
+          if (for_ever && k > 1) continue;
+          const Fault fault{.k = k, .category = categories[i], .for_ever = for_ever};
+          if (!arms(c, fault)) continue;
+          static_cast<void>(c.disarm());
+          ++accepted;
+          c.start_case();
+          FaultScene scene{c, doing};
+          const Attempt result = attempt(c, scene, fault);
+          fired += result.fired;
+          if (result.error && result.fired != 0) {
+            ++reports;
+            c.check(means(fault, *result.error, doing),
+                    described(doing, fault) + ", must report that category, but reported: " + result.error->message());
+          } else if (result.error) {
+            c.fail(std::string{name_of(doing)} + " failed although no primitive of the store did: " + result.error->message());
+          }
+          clean_up(c, scene, described(doing, fault));
+        }
+      }
+      if (!c.time_left() && k + turn > 1) return;
+    }
+    if (fired == 0) break;
+  }
+  if (accepted == 0) c.not_run("the harness can inject no failure of any category");
+  else if (reports == 0) c.not_run("no operation reported an injected failure");
+}
+
+// ERR-2 -------------------------------------------------------------------------------------------------------------------------------
+
+void err_2(Context& c) {
+  if (!c.needs(c.hooks().inject, "inject")) return;
+  bool any = false;
+  for (std::uint64_t k = 1; k <= 6 && (k == 1 || c.time_left()); ++k) {
+    std::uint64_t fired = 0;
+    for (const errc category : {errc::unavailable, errc::permission, errc::timeout, errc::io, errc::busy}) {
+      for (const Doing doing : doings_of(c)) {
+        for (const bool for_ever : {true, false}) {
+          c.start_case();
+          const Fault fault{.k = k, .category = category, .for_ever = for_ever};
+          FaultScene scene{c, doing};
+          const Attempt result = attempt(c, scene, fault);
+          if (!result.armed) break;
+          fired += result.fired;
+          any = any || result.fired != 0;
+          const std::string what = described(doing, fault);
+          if (result.error && result.fired != 0) {
+            c.check(*result.error != errc::not_found,
+                    what + ", reported not_found; the object may well be there: " + result.error->message());
+          }
+          scene.settle();
+          clean_up(c, scene, what);
+        }
+      }
+      if (k > 1 && !c.time_left()) break;
+    }
+    if (fired == 0) break;
+  }
+  if (!any) c.not_run("no fault fired in any operation");
+}
+
+// ERR-3 -------------------------------------------------------------------------------------------------------------------------------
+
+// Mistakes that a caller can make, on handles in every state. Every answer is legal that comes without an exception, a signal or a hang.
+void misuse_handles(Context& c) {
+  const std::uint64_t size = std::min<std::uint64_t>(2 * c.chunk() + 1, c.most() / 2);
+  auto [location, content] = c.stored(size);
+  std::array<std::byte, 32> block{};
+  static_cast<void>(c.make().open());
+  static_cast<void>(c.make().remove());
+  {
+    Writer writer = c.require(location.create(), "create()");
+    static_cast<void>(location.create());
+    if (c.has(Capability::append)) static_cast<void>(location.append());
+    if (c.has(Capability::shrink)) static_cast<void>(location.shrink(1));
+    if (c.has(Capability::discard)) static_cast<void>(location.discard(0, 1));
+    static_cast<void>(writer.write({}));
+    static_cast<void>(writer.close());
+    static_cast<void>(writer.write(block));
+    static_cast<void>(writer.close());
+    const Writer live = writer.moved();
+    static_cast<void>(writer.write(block));
+    static_cast<void>(writer.close());
+  }
+  {
+    c.store(location, content);
+    Reader reader = c.require(location.open(), "open()");
+    static_cast<void>(reader.read({}));
+    while (reader.read(block).value_or(0) != 0) {}
+    const Reader live = reader.moved();
+    static_cast<void>(reader.read(block));
+    static_cast<void>(reader.read({}));
+  }
+  {
+    Writer writer = c.require(location.create(), "create()");
+    static_cast<void>(location.remove());
+    static_cast<void>(writer.write(block));
+    static_cast<void>(writer.close());
+    static_cast<void>(location.open());
+  }
+}
+
+void misuse_capabilities(Context& c) {
+  constexpr std::uint64_t huge = std::numeric_limits<std::uint64_t>::max();
+  constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+  const std::uint64_t size = std::min<std::uint64_t>(2 * c.chunk() + 1, c.most() / 2);
+  auto [location, content] = c.stored(size);
+  Location fresh = c.make();
+  std::array<std::byte, 32> block{};
+  if (c.has(Capability::seeker)) {
+    static_cast<void>(fresh.open_seeker());
+    Reader seeker = c.require(location.open_seeker(), "open_seeker()");
+    for (const std::int64_t offset : {lowest, lowest + 1, std::int64_t{-1}, std::int64_t{0}, std::int64_t{1}, highest - 1, highest}) {
+      for (const Whence whence : {Whence::begin, Whence::current, Whence::end, static_cast<Whence>(7)}) {
+        static_cast<void>(seeker.seek(offset, whence));
+        static_cast<void>(seeker.read(block));
+      }
+    }
+  }
+  const std::array<std::uint64_t, 7> offsets{0, size - 1, size, size + 1, std::uint64_t{1} << 32U, std::uint64_t{1} << 63U, huge};
+  if (c.has(Capability::reader_at)) {
+    static_cast<void>(fresh.open_reader_at());
+    const ReaderAt reader = c.require(location.open_reader_at(), "open_reader_at()");
+    for (const std::uint64_t offset : offsets) {
+      static_cast<void>(reader.read_at(offset, block));
+      static_cast<void>(reader.read_at(offset, {}));
+    }
+  }
+  if (c.has(Capability::map)) {
+    static_cast<void>(fresh.map(0, 1));
+    for (const std::uint64_t offset : offsets) {
+      for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::numeric_limits<std::size_t>::max()})
+        static_cast<void>(location.map(offset, n));
+    }
+  }
+  if (c.has(Capability::shrink)) {
+    static_cast<void>(fresh.shrink(0));
+    for (const std::uint64_t n : {huge, std::uint64_t{1} << 63U, size + 1, size, size - 1}) static_cast<void>(location.shrink(n));
+  }
+  if (c.has(Capability::discard)) {
+    static_cast<void>(fresh.discard(0, 1));
+    for (const std::uint64_t offset : offsets) {
+      for (const std::uint64_t n : {huge, std::uint64_t{0}, std::uint64_t{1}}) static_cast<void>(location.discard(offset, n));
+    }
+  }
+  if (c.has(Capability::publish) && c.hooks().publish_destination) {
+    static_cast<void>(fresh.publish(c.hooks().publish_destination(), PublishMode::keep));
+    static_cast<void>(location.publish("", PublishMode::keep));
+    static_cast<void>(location.publish(std::string(100'000, 'x') + "/y", PublishMode::replace));
+  }
+}
+
+// Descriptors that cannot be used. What a write to a pipe without a reader raises is the caller's matter, so that signal is off here.
+void misuse_descriptors(Context& c) {
+  if (!c.has(Capability::transfer)) return;
+  auto [location, content] = c.stored(std::min<std::uint64_t>(2 * c.chunk() + 1, c.most() / 2));
+  Location fresh = c.make();
+  int ends[2];
+  if (::pipe(ends) != 0) return;
+  OwnDescriptor source{ends[0]};
+  const OwnDescriptor target{ends[1]};
+  static_cast<void>(fresh.transfer_to(target.get(), 0, 1));
+  static_cast<void>(location.transfer_to(-1, 0, 1));
+  static_cast<void>(location.transfer_to(source.get(), 0, 1));
+  static_cast<void>(location.transfer_to(target.get(), std::numeric_limits<std::uint64_t>::max(), 7));
+  static_cast<void>(location.transfer_from(-1, 5));
+  static_cast<void>(location.transfer_from(target.get(), 5));
+  static_cast<void>(location.transfer_from(source.get(), 0));
+  source.reset();
+  struct sigaction ignored{};
+  struct sigaction before{};
+  ignored.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &ignored, &before);
+  static_cast<void>(location.transfer_to(target.get(), 0, content.size()));
+  ::sigaction(SIGPIPE, &before, nullptr);
+  c.expect_object(location, content, "the object after transfers with descriptors that cannot be used");
+}
+
+void misuse_everything(Context& c) {
+  c.start_case();
+  misuse_handles(c);
+  c.start_case();
+  misuse_capabilities(c);
+  c.start_case();
+  misuse_descriptors(c);
+}
+
+void expect_tellable(Context& c, const Trace::SeenError& seen, const std::vector<std::string>& secrets) {
+  const std::string message = seen.error.message();
+  const std::string where = "the error of " + std::string{name_of(seen.operation)} + "()";
+  c.check(!seen.error.operation().empty(), where + " does not say what was tried: " + message);
+  c.check(name_of(seen.error.code()) != "unknown", where + " has a category that there is not");
+  c.check(!message.empty() && message.find_first_not_of(" \t\n[]:") != std::string::npos, where + " has an empty message");
+  const bool has_text = message.size() > name_of(seen.error.code()).size() + 3;
+  c.check(has_text, where + " says nothing but its category: " + message);
+  for (const std::string& secret : secrets) {
+    const bool shows =
+        !secret.empty() && (message.find(secret) != std::string::npos || seen.error.subject().find(secret) != std::string_view::npos ||
+                            seen.error.native().message().find(secret) != std::string::npos);
+    c.check(!shows, where + " shows a secret: " + message);
+  }
+}
+
+void err_3(Context& c) {
+  misuse_everything(c);
+  const bool has_faults = c.needs(c.hooks().inject, "inject");
+  for (std::size_t i = 0; has_faults && i < categories.size(); ++i) {
+    for (const Doing doing : doings_of(c)) {
+      const Fault fault{.k = 1 + i % 2, .category = categories[i]};
+      c.start_case();
+      FaultScene scene{c, doing};
+      if (!attempt(c, scene, fault).armed) break;
+      clean_up(c, scene, described(doing, fault));
+    }
+    if (!c.time_left()) break;
+  }
+  const std::vector<std::string> secrets = c.needs(c.hooks().secrets, "secrets") ? c.hooks().secrets() : std::vector<std::string>{};
+  const std::vector<Trace::SeenError> errors = c.trace().errors();
+  for (const Trace::SeenError& seen : errors) expect_tellable(c, seen, secrets);
+  c.check(!errors.empty(), "no operation reported an error, whatever was done wrong");
+}
+
+// ERR-4 -------------------------------------------------------------------------------------------------------------------------------
+
+// SIGPIPE ends the process as it does by default, whatever the caller of the kit has made of it.
+class DefaultPipeSignal {
+ public:
+  DefaultPipeSignal() {
+    struct sigaction standard{};
+    standard.sa_handler = SIG_DFL;
+    ::sigaction(SIGPIPE, &standard, &before_);
+  }
+  DefaultPipeSignal(const DefaultPipeSignal&) = delete;
+  DefaultPipeSignal& operator=(const DefaultPipeSignal&) = delete;
+  ~DefaultPipeSignal() { ::sigaction(SIGPIPE, &before_, nullptr); }
+
+ private:
+  struct sigaction before_{};
+};
+
+struct Unwinding {};
+
+// An exception passes over open handles of every kind. `location` is left with what it had.
+void unwind_over_handles(Context& c, Location& location, const Object& content) {
+  try {
+    Writer writer = c.require(location.create(), "create()");
+    c.write(writer, content, 0, content.size() / 2);
+    const Reader reader = c.require(location.open(), "open()");
+    std::vector<Reader> seekers;
+    std::vector<ReaderAt> readers_at;
+    std::vector<Window> windows;
+    if (c.has(Capability::seeker)) seekers.push_back(c.require(location.open_seeker(), "open_seeker()"));
+    if (c.has(Capability::reader_at)) readers_at.push_back(c.require(location.open_reader_at(), "open_reader_at()"));
+    if (c.has(Capability::map)) windows.push_back(c.require(location.map(0, 8), "map()"));
+    Location other = c.make();
+    c.store(other, content);
+    Writer outlived = c.require(other.create(), "create()");
+    const Writer moved = outlived.moved();
+    other.destroy();
+    throw Unwinding{};
+  } catch (const Unwinding&) {
+    c.expect_object(location, content, "the object after an exception passed over open handles");
+  }
+}
+
+void unwind_while_failing(Context& c, const Fault& fault) {
+  for (const Doing doing : doings_of(c)) {
+    c.start_case();
+    FaultScene scene{c, doing};
+    if (!arms(c, fault)) return;
+    Armed armed{c};
+    try {
+      static_cast<void>(scene.perform());
+      FaultScene* const unwound = &scene;
+      struct Dropped {
+        FaultScene* scene;
+        ~Dropped() { scene->drop_handles(); }
+      };
+      const Dropped dropped{unwound};
+      throw Unwinding{};
+    } catch (const Unwinding&) {
+      armed.disarm();
+    }
+    clean_up(c, scene, described(doing, fault));
+  }
+}
+
+// The destructor of a location whose store fails. Only its last primitive fails, and has its effect: nothing is left behind.
+void destroy_while_failing(Context& c) {
+  if (!c.hooks().primitive_calls) return;
+  const auto content_size = std::min<std::uint64_t>(c.chunk(), c.most());
+  auto measured = c.stored(content_size);
+  const std::uint64_t before = c.hooks().primitive_calls();
+  measured.first.destroy();
+  const std::uint64_t count = c.hooks().primitive_calls() - before;
+  if (count == 0) return;
+  for (const errc category : {errc::timeout, errc::permission}) {
+    c.start_case();
+    auto stored = c.stored(content_size);
+    if (!arms(c, {.k = count, .mode = FaultMode::error_after_effect, .category = category})) continue;
+    const Armed armed{c};
+    stored.first.destroy();
+  }
+}
+
+void err_4(Context& c) {
+  const DefaultPipeSignal signal;
+  misuse_everything(c);
+  c.start_case();
+  {
+    auto [location, content] = c.stored(std::min<std::uint64_t>(2 * c.chunk() + 1, c.most() / 2));
+    for (int i = 0; i < 3; ++i) unwind_over_handles(c, location, content);
+  }
+  if (!c.needs(c.hooks().inject, "inject")) return;
+  for (const std::uint64_t k : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{4}}) {
+    for (const errc category : {errc::unavailable, errc::io, errc::no_space}) {
+      unwind_while_failing(c, {.k = k, .category = category, .for_ever = true});
+      if (!c.time_left()) break;
+    }
+  }
+  destroy_while_failing(c);
+}
+
+// ERR-5 -------------------------------------------------------------------------------------------------------------------------------
+
+// One life with the fault armed. Returns: how often it fired.
+std::uint64_t live_with(Context& c, const Fault& fault) {
+  c.start_case();
+  Armed armed{c};
+  auto made = c.subject().make();
+  if (!made) {
+    const std::uint64_t fired = armed.disarm();
+    c.check(fired != 0, "make_backend() failed although no primitive of the store did");
+    return fired;
+  }
+  Location location{c.trace(), std::move(*made)};
+  std::vector<std::optional<Object>> possible;
+  const auto error = live_until_error(c, location, possible);
+  const std::uint64_t fired = armed.disarm();
+  if (error) c.check(fired != 0, "an operation failed although no primitive of the store did: " + error->message());
+  const std::string what = "after primitive " + std::to_string(fault.k) + " of a life failed" +
+                           (error ? " and an operation reported " + std::string{name_of(error->code())} : " and nothing was reported");
+  if (!possible.empty()) expect_one_of(c, location, possible, what);
+  c.require(location.remove(), what + ": remove() once the store works again");
+  c.expect_absent(location, what + ", and remove()");
+  if (c.hooks().stored_objects) c.expect_residue(0, what + ", and remove()");
+  if (fault.k % 8 == 1) expect_full_cycle(c, location, what);
+  return fired;
+}
+
+void err_5(Context& c) {
+  if (!c.needs(c.hooks().inject, "inject")) return;
+  const std::array faults{Fault{.mode = FaultMode::error, .category = errc::io},
+                          Fault{.mode = FaultMode::error_after_effect, .category = errc::timeout},
+                          Fault{.mode = FaultMode::short_count},
+                          Fault{.mode = FaultMode::interrupted},
+                          Fault{.mode = FaultMode::error, .category = errc::unavailable},
+                          Fault{.mode = FaultMode::error_after_effect, .category = errc::unavailable},
+                          Fault{.mode = FaultMode::error, .category = errc::no_space, .for_ever = true}};
+  // A life takes dozens of primitives. A store too slow for all of them is tried at some that are spread over it.
+  const std::uint64_t affordable = c.rounds(4000, 4);
+  const std::uint64_t stride = std::max<std::uint64_t>(2000 / affordable / 2, 1);
+  std::uint64_t hits = 0;
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    Fault fault = faults[i];
+    fault.k = 1 + i % stride;
+    if (!arms(c, fault)) {
+      c.not_run("the harness cannot make a primitive fail in one of the modes error, short_count, interrupted, error_after_effect");
+      continue;
+    }
+    for (; fault.k < 10'000; fault.k += stride) {
+      static_cast<void>(arms(c, fault));
+      const std::uint64_t fired = live_with(c, fault);
+      if (fired == 0) break;
+      ++hits;
+    }
+  }
+  static_cast<void>(c.disarm());
+  if (hits == 0) c.not_run("no fault fired in a whole life");
+}
+
+// ERR-6 -------------------------------------------------------------------------------------------------------------------------------
+
+void err_6(Context& c) {
+  if (!c.needs(c.hooks().inject, "inject")) return;
+  bool any = false;
+  const std::array faults{Fault{.category = errc::unavailable}, Fault{.category = errc::io},
+                          Fault{.mode = FaultMode::error_after_effect, .category = errc::timeout}, Fault{.mode = FaultMode::short_count},
+                          Fault{.mode = FaultMode::interrupted}};
+  for (std::uint64_t k = 1; k <= 8 && (k == 1 || c.time_left()); ++k) {
+    std::uint64_t fired = 0;
+    for (Fault fault : faults) {
+      fault.k = k;
+      for (const Doing doing : doings_of(c)) {
+        c.start_case();
+        FaultScene scene{c, doing};
+        const Attempt result = attempt(c, scene, fault);
+        if (!result.armed) break;
+        fired += result.fired;
+        const std::string what = "after " + described(doing, fault);
+        scene.settle();
+        expect_full_cycle(c, scene.location(), what);
+      }
+      if (k > 1 && !c.time_left()) break;
+    }
+    any = any || fired != 0;
+    if (fired == 0) break;
+  }
+  if (!any) c.not_run("no fault fired in any operation");
+}
+
+// ERR-7 -------------------------------------------------------------------------------------------------------------------------------
+
+// Writes `content` in pieces while the store is full. Returns: the first error.
+std::optional<Error> write_while_full(Context& c, Result<Writer> writer, const Object& content, std::uint64_t from) {
+  if (!writer) return writer.error();
+  const std::uint64_t step = std::max<std::uint64_t>((content.size() - from) / 5, 1);
+  for (std::uint64_t at = from; at < content.size(); at += step) {
+    const auto written = writer->write(content.bytes(at, std::min(step, content.size() - at)));
+    if (written) continue;
+    c.expect_any_error(writer->write(content.bytes(at, 1)), "another write() after the store was full");
+    c.expect_any_error(writer->close(), "close() after the store was full");
+    return written.error();
+  }
+  const auto closed = writer->close();
+  if (closed) return {};
+  return closed.error();
+}
+
+void full_store(Context& c, const Fault& fault, bool replaces, bool extends, std::uint64_t& hits) {
+  c.start_case();
+  const std::uint64_t size = std::min<std::uint64_t>(std::min<std::uint64_t>(3 * c.chunk() + 7, 60'000), c.most() / 2);
+  Location location = c.make();
+  const std::uint64_t used_before = c.hooks().stored_bytes ? c.hooks().stored_bytes() : 0;
+  Object old;
+  if (replaces || extends) {
+    old = c.object(location, size / 2);
+    c.store(location, old);
+  }
+  Object content;
+  if (extends) content = old;
+  content.append(c.stamp(location, content.size() + size), size);
+  if (!arms(c, fault)) return;
+  Armed armed{c};
+  const auto error = write_while_full(c, extends ? location.append() : location.create(), content, extends ? old.size() : 0);
+  const std::uint64_t fired = armed.disarm();
+  hits += fired != 0 ? 1 : 0;
+  const std::string what = "after primitive " + std::to_string(fault.k) + " found the store full";
+  if (error) {
+    c.check(fired != 0, "writing failed although no primitive of the store did: " + error->message());
+    // Where nothing works any more, not even looking for what was committed, nobody knows whether it is there.
+    const bool unknown = fault.for_ever && error->is_indeterminate();
+    c.check(*error == errc::no_space || unknown, what + ", the error must be no_space, but was: " + error->message());
+    std::vector<std::optional<Object>> possible{replaces || extends ? std::optional{old} : std::nullopt};
+    if (unknown) possible.emplace_back(content);
+    expect_one_of(c, location, possible, what);
+  } else {
+    c.expect_object(location, content, what + " and everything succeeded");
+  }
+  c.require(location.remove(), what + ": remove()");
+  c.expect_absent(location, what + ", and remove()");
+  if (c.hooks().stored_objects) c.expect_residue(0, what + ", and remove()");
+  if (c.hooks().stored_bytes) {
+    if (c.hooks().trim) c.hooks().trim();
+    const std::uint64_t used = c.hooks().stored_bytes();
+    c.check(used <= used_before,
+            what + ", and remove(): stored_bytes() is " + std::to_string(used) + ", before it was " + std::to_string(used_before));
+  }
+  const Object next = c.object(location, size);
+  c.store(location, next);
+  c.expect_object(location, next, what + ", with space again");
+}
+
+// The declared limit is a store that is full at a known place.
+void too_large(Context& c) {
+  if (c.declared_most() > c.most() || c.declared_most() > std::uint64_t{1} << 22U) return;
+  c.start_case();
+  const std::uint64_t limit = c.declared_most();
+  auto [location, old] = c.stored(limit / 2);
+  const std::vector<std::byte> one(1);
+  for (const bool extends : {false, true}) {
+    if (extends && !c.has(Capability::append)) continue;
+    auto writer = extends ? location.append() : location.create();
+    if (!writer) c.fail("a writer must start below the declared limit: " + writer.error().message());
+    const std::uint64_t room = extends ? limit - old.size() : limit;
+    const Object content = c.object(location, room);
+    std::optional<Error> error;
+    for (std::uint64_t at = 0; at < room && !error; at += 100'000) {
+      if (const auto written = writer->write(content.bytes(at, std::min<std::uint64_t>(100'000, room - at))); !written)
+        error = written.error();
+    }
+    c.check(!error, "an object as large as the declared limit must be accepted");
+    const auto written = writer->write(one);
+    const auto closed = writer->close();
+    c.check(!written || !closed, "a byte more than the declared max_object_size of " + std::to_string(limit) + " was accepted");
+    const Error& reported = written ? closed.error() : written.error();
+    c.check(reported == errc::limit_exceeded || reported == errc::no_space,
+            "a byte more than the declared max_object_size must be limit_exceeded, but was: " + reported.message());
+    c.expect_any_error(closed, "close() of an object that is too large");
+    c.expect_object(location, old, "the object after a larger one was refused");
+  }
+}
+
+void err_7(Context& c) {
+  too_large(c);
+  if (!c.needs(c.hooks().inject, "inject")) return;
+  std::uint64_t hits = 0;
+  for (std::uint64_t k = 1; k <= 40 && (k == 1 || c.time_left()); ++k) {
+    const std::uint64_t before = hits;
+    for (const bool for_ever : {true, false}) {
+      const Fault fault{.k = k, .category = errc::no_space, .for_ever = for_ever};
+      full_store(c, fault, false, false, hits);
+      full_store(c, fault, true, false, hits);
+      if (c.has(Capability::append)) full_store(c, fault, false, true, hits);
+    }
+    if (hits == before) break;
+  }
+  if (hits == 0) c.not_run("the harness cannot make the store full");
+}
+
+// ERR-8 -------------------------------------------------------------------------------------------------------------------------------
+
+using Clock = std::chrono::steady_clock;
+
+void err_8(Context& c) {
+  using std::chrono::milliseconds;
+  if (!c.traits().op_deadline) return c.not_run("the harness declares no op_deadline");
+  if (!c.needs(c.hooks().inject, "inject")) return;
+  const milliseconds deadline = *c.traits().op_deadline;
+  if (deadline > milliseconds{5000}) return c.not_run("an op_deadline of more than 5 s is not waited for");
+  // A scheduler's delay on top, nothing more: what waits for ever is far beyond it.
+  const milliseconds bound = 2 * deadline + milliseconds{1000};
+  const auto share = c.tier() == Tier::quick ? milliseconds{1500} : milliseconds{15'000};
+  const auto end = Clock::now() + std::max(share, 4 * deadline);
+  const auto timed = [&](const std::string& what, const std::function<void()>& operation) {
+    const auto start = Clock::now();
+    operation();
+    const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    c.check(took <= bound, what + " took " + std::to_string(took.count()) + " ms; the declared op_deadline is " +
+                               std::to_string(deadline.count()) + " ms");
+  };
+  std::uint64_t hits = 0;
+  std::vector<Doing> doings = doings_of(c);
+  std::shuffle(doings.begin(), doings.end(), c.random());
+  // What a broken backend blocks in first.
+  for (const Doing first : {Doing::abandon, Doing::close, Doing::read})
+    std::rotate(doings.begin(), std::find(doings.begin(), doings.end(), first), doings.end());
+  for (std::uint64_t k = 1; k <= 4; ++k) {
+    for (const Doing doing : doings) {
+      for (const bool for_ever : {true, false}) {
+        if (hits > 3 && Clock::now() > end) return;
+        c.start_case();
+        const Fault fault{.k = k, .mode = FaultMode::hang, .category = errc::timeout, .for_ever = for_ever};
+        FaultScene scene{c, doing};
+        if (!arms(c, fault)) return c.not_run("the harness cannot make a primitive hang");
+        Armed armed{c};
+        std::optional<Error> error;
+        timed(described(doing, fault), [&] { error = scene.perform(); });
+        timed("destroying the handles after " + described(doing, fault), [&] { scene.drop_handles(); });
+        const std::uint64_t fired = armed.disarm();
+        hits += fired != 0 ? 1 : 0;
+        if (error && fired != 0)
+          c.check(*error == errc::timeout, described(doing, fault) + ", must report timeout, but reported: " + error->message());
+        clean_up(c, scene, "after " + described(doing, fault));
+      }
+    }
+  }
+  if (hits == 0) c.not_run("no primitive hung");
+}
+
+constexpr std::array all{
+    Clause{.id = "ERR-1",
+           .rule = "a failure of the store is reported with its category",
+           .look_here = "the table from the store's codes to categories, and places that report io for everything",
+           .obligation = Obligation::hooked,
+           .run = err_1},
+    Clause{.id = "ERR-2",
+           .rule = "not_found only if the object is certainly absent; no failure of the store becomes not_found or a success",
+           .look_here = "open() and remove() that take every failure for a missing object",
+           .obligation = Obligation::hooked,
+           .run = err_2},
+    Clause{.id = "ERR-3",
+           .rule = "errors say what was tried and what went wrong, and show no secret",
+           .look_here = "texts made from addresses, headers and credentials",
+           .run = err_3},
+    Clause{.id = "ERR-4",
+           .rule = "no exception, abort or signal leaves an operation or a destructor, also while another exception unwinds",
+           .look_here = "library calls that throw, destructors that close with a check, writes to a broken connection",
+           .run = err_4},
+    Clause{.id = "ERR-5",
+           .rule = "whichever primitive fails, and however: an error is reported or the result is right, and remove() leaves nothing",
+           .look_here = "results of primitives that are not looked at: short counts, EINTR, cleaning up",
+           .obligation = Obligation::hooked,
+           .run = err_5},
+    Clause{.id = "ERR-6",
+           .rule = "after a failure that passes the same instance completes a full new cycle",
+           .look_here = "flags that are set before a primitive and not taken back when it fails",
+           .obligation = Obligation::hooked,
+           .run = err_6},
+    Clause{.id = "ERR-7",
+           .rule = "a full store is no_space: nothing new is visible, and the space is back after remove()",
+           .look_here = "short writes that are taken for whole ones, and pieces that a failed writer leaves",
+           .run = err_7},
+    Clause{.id = "ERR-8",
+           .rule = "a store that does not answer is a timeout within op_deadline, and destroying a handle never hangs",
+           .look_here = "waits without a limit, retries that add up, destructors that flush",
+           .obligation = Obligation::gated,
+           .run = err_8},
+};
+
+}  // namespace
+
+std::span<const Clause> error() { return all; }
 
 }  // namespace hybridbuffer::conformance::clauses

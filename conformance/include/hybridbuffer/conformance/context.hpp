@@ -142,6 +142,10 @@ class Context {
   [[nodiscard]] std::uint64_t rounds(std::uint64_t wanted, std::uint64_t least = 1) const noexcept;
   /// True until the clause has used its share of time. For loops that may end early: their order must put what matters first.
   [[nodiscard]] bool time_left() const noexcept { return std::chrono::steady_clock::now() < deadline_; }
+  /// What is left of that share, so that a clause can divide it among its parts.
+  [[nodiscard]] std::chrono::nanoseconds remaining_time() const noexcept {
+    return std::max(std::chrono::nanoseconds{0}, std::chrono::nanoseconds{deadline_ - std::chrono::steady_clock::now()});
+  }
   /// How long a stochastic clause should run.
   [[nodiscard]] std::chrono::milliseconds stress_time() const noexcept;
   /// The largest size that was tried, for the report.
