@@ -28,11 +28,12 @@ struct ReferenceHarness {
     the_store()->set_delay(settings.primitive_delay);
   }
 
-  Result<Backend> make_backend() { return Storage{settings}.create_backend(); }
+  Result<Backend> make_backend() { return storage.create_backend(); }
   Result<Storage> make_storage() { return Storage{settings}; }
 
   // The hooks' settings first: the traits are read from them.
   Settings settings = current_settings();
+  Storage storage{settings};
   std::uint64_t chunk_size = settings.chunk_size;
   std::uint64_t max_object_size = settings.max_object_size;
   SecondWriter second_writer = settings.second_writer;
@@ -51,6 +52,7 @@ struct ReferenceHarness {
   bool damage(Damage kind) { return damage_all(*the_store(), kind); }
   bool set_chunk_size(std::uint64_t n) {
     settings.chunk_size = n;
+    storage.set_chunk_size(n);
     return true;
   }
   bool advance_clock(std::chrono::seconds step) {

@@ -29,6 +29,7 @@ struct Manifest {
 
   [[nodiscard]] Bytes encoded() const;
   static constexpr std::size_t head_bytes = 5 * sizeof(std::uint64_t);
+  static constexpr std::size_t size_offset = 2 * sizeof(std::uint64_t);
   /// How long the whole record is, by its head. Requires: at least head_bytes.
   [[nodiscard]] static std::size_t length_by(std::span<const std::byte> head);
   /// Nothing when the record is not whole or was altered.

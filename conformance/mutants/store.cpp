@@ -1,5 +1,6 @@
 #include "store.hpp"
 
+#include "bugs.hpp"
 #include "mailbox.hpp"
 
 #include <hybridbuffer/detail/process.hpp>
@@ -99,7 +100,7 @@ Store::Turn Store::next_turn(bool can_be_short) {
 }
 
 NativeCode Store::hang() {
-  std::this_thread::sleep_for(patience);
+  std::this_thread::sleep_for(has(Bug::waits_for_ever) ? std::chrono::hours{1} : patience);
   return NativeCode::no_answer;
 }
 
@@ -144,7 +145,7 @@ Answer<std::size_t> Store::get(std::string_view key, std::uint64_t offset, std::
   return run(bytes.size() > 1, [&](bool half) -> Answer<std::size_t> {
     const auto found = values_.find(key);
     if (found == values_.end()) return std::unexpected{NativeCode::no_such_key};
-    found->second.used = now_;
+    if (!has(Bug::lifetime_never_refreshed)) found->second.used = now_;
     const Bytes& value = found->second.bytes;
     if (offset >= value.size()) return std::size_t{0};
     std::size_t count = std::min<std::size_t>(bytes.size(), value.size() - offset);

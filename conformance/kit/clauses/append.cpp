@@ -87,7 +87,7 @@ void extend_in_many_rounds(Context& c) {
 }
 
 void append_without_object(Context& c) {
-  const std::uint64_t some = std::min(c.chunk() + 1, extension_limit(c));
+  const std::uint64_t some = std::min(c.chunk() + 1, extension_limit(c) - 1);
   for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, some}) {
     c.start_case();
     Location location = c.make();
@@ -112,7 +112,7 @@ void append_without_object(Context& c) {
 
 // D3, and what WRITER-6 and WRITER-7 say of every writer.
 void extension_appears_at_its_close(Context& c) {
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   for (const std::uint64_t before : normalised({0, unit - 1, unit, 2 * unit + 1}, extension_limit(c) / 2)) {
     c.start_case();
     auto [location, object] = c.stored(before);
@@ -139,7 +139,7 @@ void extension_appears_at_its_close(Context& c) {
 
 void append_among_other_changes(Context& c) {
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   const std::uint64_t some = std::min(unit + unit / 2 + 1, extension_limit(c) / 4);
   auto [location, object] = c.stored(2 * some);
   extend(c, location, object, some);
@@ -237,7 +237,7 @@ void extend_to_the_limit(Context& c) {
 void extend_by_pieces(Context& c) {
   if (!c.has(Capability::gather)) return;
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   auto [location, object] = c.stored(unit - 1);
   const Sizes sizes{1, 0, unit, 3, 0, unit + 1};
   std::uint64_t total = 0;
@@ -281,7 +281,7 @@ void extensions_abandoned(Context& c) {
   }
   std::uint64_t done = 0;
   for (const auto& [before, tried] : cases) {
-    if (before + tried > limit) continue;
+    if (before + tried + 2 > limit) continue;
     if (++done > 4 && !c.time_left()) return;
     c.start_case();
     auto [location, object] = c.stored(before);
@@ -348,7 +348,7 @@ bool extension_with_fault(Context& c, std::uint64_t before, std::uint64_t added,
 void append_2(Context& c) {
   extensions_abandoned(c);
   if (!c.needs(c.hooks().inject, "inject")) return;
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   for (const bool for_ever : {false, true}) {
     for (const auto& [mode, category] : {std::pair{FaultMode::error, errc::no_space}, {FaultMode::error, errc::io},
                                          {FaultMode::error, errc::unavailable}, {FaultMode::short_count, errc::io},
@@ -457,7 +457,7 @@ void append_4(Context& c) {
 
 void append_5(Context& c) {
   if (!c.needs(c.hooks().inject, "inject")) return;
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   bool fired = false;
   for (const bool only_in_close : {true, false}) {
     for (const FaultMode mode : {FaultMode::error_after_effect, FaultMode::error}) {
@@ -484,7 +484,7 @@ void append_6(Context& c) {
         extend(c, location, object, n);
         if (i % 4 != 1) continue;
         Writer abandoned = c.require(location.append(), "append()");
-        write_tail(c, abandoned, longer_by(c, location, object, unit), object.size(), unit);
+        write_tail(c, abandoned, longer_by(c, location, object, std::min(unit, limit - object.size())), object.size(), unit);
       }
       c.expect_object(location, object, "the object before remove()");
       c.require(location.remove(), "remove() after " + std::to_string(times) + " extensions");

@@ -171,7 +171,7 @@ void handles_while_it_grows(Context& c, std::uint64_t start, std::uint64_t unit)
   for (const std::uint64_t n : growth) {
     {
       // Longer than what follows: bytes beyond the committed end must show nowhere, while they are written and when they are given up.
-      const Object never = longer_by(c, location, object, n + unit + 1);
+      const Object never = longer_by(c, location, object, std::min(n + unit + 1, extension_limit(c) - object.size()));
       Writer writer = c.require(location.append(), "append()");
       write_tail(c, writer, never, object.size(), unit);
       for (OpenHandles& open : handles) open.check(object);
@@ -197,7 +197,7 @@ void handles_while_it_grows(Context& c, std::uint64_t start, std::uint64_t unit)
 // OPEN-5 for an object that was extended: create() never reuses bytes that an open reader can see.
 void replaced_after_extension(Context& c, bool by_remove) {
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   const std::uint64_t before = std::min(2 * unit + 1, extension_limit(c) / 2);
   auto [location, object] = c.stored(before);
   Reader reader = c.require(location.open(), "open()");
@@ -235,7 +235,7 @@ void replaced_after_extension(Context& c, bool by_remove) {
 // Two readers at any moment of one writer's extensions.
 void readers_beside_extensions(Context& c) {
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   const std::uint64_t rounds = c.rounds(c.tier() == Tier::quick ? 100 : 1000, 3);
   const std::uint64_t piece = std::max<std::uint64_t>(std::min(unit / 3 + 1, extension_limit(c) / (rounds + 2)), 1);
   Location location = c.make();

@@ -30,6 +30,11 @@ namespace hybridbuffer::conformance::clauses {
   return units.empty() ? Sizes{1} : units;
 }
 
+/// A size for cases that try one only: the smallest boundary, as long as eight of them fit into an object.
+[[nodiscard]] inline std::uint64_t unit_of(Context& c) {
+  return std::max<std::uint64_t>(std::min(boundaries(c).front(), extension_limit(c) / 8), 1);
+}
+
 /// `object` with `n` new bytes behind it.
 [[nodiscard]] inline Object longer_by(Context& c, const Location& location, const Object& object, std::uint64_t n) {
   Object longer = object;

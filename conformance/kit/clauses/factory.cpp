@@ -65,7 +65,7 @@ void never_meet(Context& c, const std::vector<Make>& makes, std::string_view who
       all.push_back({make()});
       c.expect_absent(all.back().location, what + ", new");
       if (round % 4 == 3) continue;
-      all.back().object = c.object(all.back().location, std::min(c.chunk() + all.size(), extension_limit(c)));
+      all.back().object = c.object(all.back().location, std::min(c.chunk() + all.size(), extension_limit(c) / 2));
       c.store(all.back().location, *all.back().object);
     }
   }
@@ -101,7 +101,7 @@ void never_meet(Context& c, const std::vector<Make>& makes, std::string_view who
 void full_life(Context& c, Location location, std::string_view what) {
   const std::string text{what};
   c.expect_absent(location, text);
-  Object object = c.object(location, std::min(2 * c.chunk() + 1, extension_limit(c)));
+  Object object = c.object(location, std::min(2 * c.chunk() + 1, extension_limit(c) / 2));
   c.store(location, object);
   c.expect_object(location, object, text);
   if (c.has(Capability::append)) extend(c, location, object, 7);

@@ -78,7 +78,7 @@ void lend(Context& c, std::vector<Lent>& lent, const Location& location, const O
 
 void windows_outlive_changes(Context& c, std::uint64_t size) {
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   std::vector<Lent> lent;
   auto [location, object] = c.stored(size);
   lend(c, lent, location, object);
@@ -140,7 +140,7 @@ void windows_are_given_back(Context& c) {
 void windows_beside_extensions(Context& c) {
   if (!c.has(Capability::append)) return;
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   const std::uint64_t rounds = c.rounds(60, 3);
   const std::uint64_t piece = std::max<std::uint64_t>(std::min(unit / 2 + 1, extension_limit(c) / (rounds + 2)), 1);
   Location location = c.make();

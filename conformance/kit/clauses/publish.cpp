@@ -75,7 +75,7 @@ void to_nowhere(Context& c) {
   for (const PublishMode mode : modes) {
     c.start_case();
     c.expect_any_error(c.make().publish({}, mode), named(mode) + " without an object");
-    auto [location, object] = c.stored(std::min(c.chunk() + 1, extension_limit(c)));
+    auto [location, object] = c.stored(std::min(c.chunk() + 1, extension_limit(c) - 3));
     c.expect_any_error(location.publish({}, mode), named(mode) + " to an empty name");
     c.expect_object(location, object, "the object after publish() to an empty name");
     if (c.has(Capability::append)) extend(c, location, object, 3);
@@ -87,9 +87,9 @@ void to_nowhere(Context& c) {
 }
 
 void every_size(Context& c) {
-  Sizes sizes = few_sizes(boundaries(c), extension_limit(c));
+  Sizes sizes = few_sizes(boundaries(c), extension_limit(c) - 5);
   sizes = shuffled(std::move(sizes), c.random());
-  sizes.insert(sizes.begin(), {std::min(2 * c.chunk() + 1, extension_limit(c)), 0});
+  sizes.insert(sizes.begin(), {std::min(2 * c.chunk() + 1, extension_limit(c) - 5), 0});
   std::uint64_t done = 0;
   for (const std::uint64_t size : sizes) {
     if (++done > 4 && !c.time_left()) return;
@@ -117,7 +117,7 @@ void every_size(Context& c) {
 
 // What was published is nobody's but the destination's.
 void later_changes(Context& c) {
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   using Change = std::pair<const char*, std::function<void(Location&, Object&)>>;
   // Some backends take no further change of a published object.
   const auto taken = [&](const auto& result, const char* what) {
@@ -167,7 +167,7 @@ void later_changes(Context& c) {
 }
 
 void onto_something(Context& c) {
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   for (const std::uint64_t before : {std::uint64_t{2} * unit + 3, std::uint64_t{1}, std::uint64_t{0}}) {
     for (const bool by_same : {false, true}) {
       c.start_case();
@@ -272,7 +272,7 @@ void one_of_two_keeps(Context& c) {
 
 bool publish_with_fault(Context& c, const Fault& fault, PublishMode mode, bool onto) {
   Place place{c};
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   std::optional<Object> before;
   if (onto) {
     auto [first, old] = c.stored(unit + 3);

@@ -29,6 +29,7 @@ void cut(Context& c, Location& location, Object& object, std::uint64_t n) {
 
 // Goes on where the object ends now: by append(), or else by a replacement.
 void go_on(Context& c, Location& location, Object& object, std::uint64_t n) {
+  n = std::min(n, extension_limit(c) - (c.has(Capability::append) ? object.size() : 0));
   if (c.has(Capability::append)) return extend(c, location, object, n);
   object = c.object(location, n);
   c.store(location, object);
@@ -123,7 +124,7 @@ void cut_beside_a_writer(Context& c) {
 // nor anything that was never there.
 void cut_under_open_handles(Context& c) {
   c.start_case();
-  const std::uint64_t size = std::min(3 * boundaries(c).front() + 1, extension_limit(c) / 2);
+  const std::uint64_t size = std::min(3 * unit_of(c) + 1, extension_limit(c) / 2);
   const std::uint64_t kept = size / 2 + 1;
   auto [location, object] = c.stored(size);
   const Object before = object;
@@ -163,7 +164,7 @@ void cut_under_open_handles(Context& c) {
 }
 
 bool cut_with_fault(Context& c, const Fault& fault) {
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   auto [location, object] = c.stored(2 * unit + 3);
   const Object before = object;
   object.truncate(unit + 1);

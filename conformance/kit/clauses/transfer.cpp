@@ -151,7 +151,7 @@ bool out_without_waiting(Context& c, Channel::Kind kind) {
 
 // What was moved stays as it was, whatever becomes of the object before somebody reads it.
 void moved_bytes_stay(Context& c, Channel::Kind kind) {
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   using Change = std::pair<const char*, std::function<void(Location&, Object&)>>;
   std::vector<Change> changes{
       {"the object was replaced", [&](Location& l, Object&) { c.store(l, c.object(l, unit + 1)); }},
