@@ -21,6 +21,12 @@ namespace hybridbuffer::conformance::clauses {
 /// "error no_space, at each primitive from the k-th on"
 [[nodiscard]] std::string words(const Fault& fault);
 
+/// The chunk size that faults are tried with: a small one where the harness can make it. No later part of the clause may need another.
+[[nodiscard]] inline std::uint64_t chunk_for_faults(Context& c) {
+  if (c.chunk() > 4096) static_cast<void>(c.lower_chunk_size(4096));
+  return scales(c).front();
+}
+
 /// The time of a part with faults: a few combinations of fault and writer in any case.
 [[nodiscard]] inline Quota quota_for_faults(const Context& c) { return Quota{c, std::clamp<std::uint64_t>(c.rounds(400) / 100, 1, 4)}; }
 

@@ -94,7 +94,7 @@ void writer_6(Context& c) {
     }
   }
   if (!c.needs(c.hooks().inject, "inject")) return;
-  const std::uint64_t chunk = scales(c).front();
+  const std::uint64_t chunk = chunk_for_faults(c);
   Quota faults = quota_for_faults(c);
   for (const Fault& fault : faults_of_writing()) {
     for (const Way way : ways(c)) {
