@@ -319,7 +319,7 @@ void remove_6(Context& c) {
           if (!quota.another()) break;
           const Fault fault{.mode = mode, .category = category, .for_ever = for_ever};
           hits += at_each_primitive(
-              c, fault, quota, [&, size = size, with_rest = with_rest] { return prepare(size, with_rest); },
+              c, fault, quota, [&] { return prepare(size, with_rest); },
               [](Removal& removal) { removal.verdict = removal.location.remove(); },
               [&](Removal& removal, const std::string& what) { judge_removal(c, removal, fault, what); });
         }

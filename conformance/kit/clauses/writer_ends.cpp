@@ -40,7 +40,7 @@ Committed committed(Context& c, Way way, std::uint64_t size) {
 void close_again_after_success(Context& c, Way way, std::uint64_t size) {
   auto [change, writer] = committed(c, way, size);
   const Location& location = change.location;
-  const auto close_again = [&, &writer = writer](const std::string& when) {
+  const auto close_again = [&](const std::string& when) {
     c.require(writer.close(), "another close() " + when + ", the first one succeeded");
   };
   for (int i = 0; i < 2; ++i) {
