@@ -45,7 +45,7 @@ void refuse_second(Context& c, Way way, std::uint64_t chunk, bool abandon) {
     }
   }
   expect_shown(c, change.location, abandon ? change.before : std::optional{change.after}, "after the first writer is gone");
-  const Object content = c.object(change.location, chunk + 1);
+  const Object content = new_object(c, change.location, chunk + 1);
   c.store(change.location, content);
   c.expect_object(change.location, content, "the next writer's object");
 }
@@ -57,7 +57,7 @@ void next_beside_a_closed_one(Context& c, std::uint64_t chunk) {
   Writer first = started(c, change);
   write_part(c, first, change, 0, change.size());
   c.require(first.close(), "close()");
-  const Object content = c.object(change.location, 2 * chunk + 1);
+  const Object content = new_object(c, change.location, 2 * chunk + 1);
   Writer second = c.require(change.location.create(), "create() beside a closed writer");
   c.write(second, content, 0, content.size());
   first.destroy();
@@ -93,13 +93,14 @@ void contend(Context& c, std::uint64_t chunk, const Sizes& sizes, std::vector<st
   Location location = c.make();
   std::optional<Object> shown;
   if (with_object) {
-    shown = c.object(location, chunk + 1);
+    shown = new_object(c, location, chunk + 1);
     c.store(location, *shown);
   }
   std::vector<Contender> all;
   for (const std::uint64_t size : sizes) {
-    Object content = c.object(location, std::min(size, c.most()));
-    Writer writer = c.require(location.create(), "create() with " + std::to_string(all.size()) + " writers open (the harness declares last_close_wins)");
+    Object content = new_object(c, location, size);
+    Writer writer = c.require(location.create(),
+                              "create() with " + std::to_string(all.size()) + " writers open (the harness declares last_close_wins)");
     all.push_back(Contender{std::move(writer), std::move(content)});
   }
   write_in_turns(c, all, chunk);
@@ -107,7 +108,8 @@ void contend(Context& c, std::uint64_t chunk, const Sizes& sizes, std::vector<st
   for (const std::size_t index : closes) {
     c.require(all[index].writer.close(), "close() of one of several writers");
     shown = all[index].content;
-    c.expect_object(location, *shown, "the object of writer " + std::to_string(index + 1) + " of " + std::to_string(all.size()) + ", the last one closed");
+    c.expect_object(location, *shown,
+                    "the object of writer " + std::to_string(index + 1) + " of " + std::to_string(all.size()) + ", the last one closed");
   }
   all.clear();  // the others are abandoned
   expect_shown(c, location, shown, "after the other writers were abandoned");
@@ -117,7 +119,7 @@ void contend(Context& c, std::uint64_t chunk, const Sizes& sizes, std::vector<st
 void append_beside(Context& c, std::uint64_t chunk, bool first_appends, bool second_appends, bool first_closes_first) {
   c.start_case();
   Location location = c.make();
-  const Object old = c.object(location, chunk + 1);
+  const Object old = new_object(c, location, chunk + 1);
   c.store(location, old);
   struct Side {
     bool appends;
@@ -150,7 +152,7 @@ void append_beside(Context& c, std::uint64_t chunk, bool first_appends, bool sec
   for (Side& side : sides) {
     const Result<void> closed = side.writer->close();
     std::vector<std::optional<Object>> legal;
-    if (closed || is_indeterminate(closed.error().code())) {
+    if (closed || closed.error().is_indeterminate()) {
       legal.emplace_back(result(side, old));
       if (side.appends) {
         std::vector<std::byte> bytes = current.bytes();
