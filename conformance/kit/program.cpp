@@ -115,6 +115,7 @@ Report run_once(const MakeSubject& make_subject, const CommandLine& line, const 
   Report report = start_report(*subject, options);
   report.program = program;
   Watchdog watchdog;
+  if (options.tier == Tier::slow) watchdog = {.operation = std::chrono::minutes{5}, .clause = std::chrono::minutes{30}};  // gigabytes
   TracePage page;
   const ClauseRunner runner = [&](const Clause& clause, const Options& current) {
     if (line.in_process) {
