@@ -48,7 +48,8 @@ class Progress {
 /// Whoever hangs once hangs often: after the first time a clause gets less, so that the report does not take hours.
 class Patience {
  public:
-  explicit Patience(const std::optional<std::chrono::milliseconds>& hang_after) {
+  Patience(const std::optional<std::chrono::milliseconds>& hang_after, Tier tier) {
+    if (tier == Tier::slow) watchdog_ = {.operation = std::chrono::minutes{5}, .clause = std::chrono::minutes{30}};  // gigabytes
     if (!hang_after) return;
     watchdog_.operation = *hang_after;
     watchdog_.clause = std::max(watchdog_.clause, 6 * *hang_after);
@@ -74,7 +75,7 @@ Report run_once(const MakeSubject& make_subject, const CommandLine& line, const 
   const auto subject = make_subject();
   Report report = start_report(*subject, options);
   report.program = program;
-  Patience patience{line.hang_after};
+  Patience patience{line.hang_after, options.tier};
   Progress progress{clauses_of(line)};
   TracePage page;
   const ClauseRunner runner = [&](const Clause& clause, const Options& current) {
