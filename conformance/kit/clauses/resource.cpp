@@ -384,7 +384,8 @@ class Watch {
  public:
   explicit Watch(Context& c) : c_{&c} {
     for (const OpenFile& file : open_files()) known_.insert(file.descriptor);
-    if (c.hooks().roots) roots_ = c.hooks().roots();
+    has_roots_ = static_cast<bool>(c.hooks().roots);
+    if (has_roots_) roots_ = c.hooks().roots();
     std::error_code problem;
     places_ = {"/tmp", "/var/tmp", "/dev/shm", fs::current_path(problem).string()};
     for (const char* const variable : {"TMPDIR", "TMP", "TEMP", "HOME"}) {
@@ -402,10 +403,10 @@ class Watch {
       c_->check(file.closes_on_exec, what + ", has no FD_CLOEXEC: every program that is started inherits it");
       if (!S_ISREG(file.status.st_mode) || file.path.starts_with("/memfd:")) continue;
       c_->check((file.status.st_mode & 077U) == 0, what + ", is a file that others may open: mode " + octal(file.status.st_mode & 0777U));
-      if (!roots_.empty()) c_->check(is_below(file.path, roots_), what + ", is outside the declared roots");
+      if (has_roots_) c_->check(is_below(file.path, roots_), what + ", is outside the declared roots");
     }
     for (const std::string& root : roots_) look_below(root, when);
-    if (roots_.empty()) return;
+    if (!has_roots_) return;
     for (const std::string& name : names_in(places_)) {
       if (names_.contains(name) || is_below(name, roots_)) continue;
       c_->check(!holds(name, key), name + ", made " + std::string{when} + ", holds what was stored, and is outside the declared roots");
@@ -435,6 +436,7 @@ class Watch {
 
   Context* c_;
   std::set<int> known_;
+  bool has_roots_ = false;
   std::vector<std::string> roots_;
   std::vector<std::string> places_;
   std::set<std::string> names_;
