@@ -57,6 +57,19 @@ class Armed {
   std::uint64_t fired_ = 0;
 };
 
+// Lets a sweep go on for a number of scenes that the store's speed allows, and beyond it while there is time: what is found must not
+// depend on how busy the machine is.
+class Sweep {
+ public:
+  Sweep(const Context& c, std::uint64_t wanted, std::uint64_t least) : c_{&c}, sure_{c.rounds(wanted, least)} {}
+  [[nodiscard]] bool goes_on() noexcept { return done_++ < sure_ || c_->time_left(); }
+
+ private:
+  const Context* c_;
+  std::uint64_t sure_;
+  std::uint64_t done_ = 0;
+};
+
 struct Attempt {
   bool armed = false;
   std::uint64_t fired = 0;
@@ -111,6 +124,7 @@ void err_1(Context& c) {
   const std::vector<Doing> doings = doings_of(c);
   std::size_t reports = 0;
   std::size_t accepted = 0;
+  Sweep sweep{c, 1500, 26};
   // Each turn tries every category once, and over the turns with every operation.
   for (std::uint64_t k = 1; k <= 4; ++k) {
     std::uint64_t fired = 0;
@@ -118,7 +132,7 @@ void err_1(Context& c) {
       for (std::size_t i = 0; i < categories.size(); ++i) {
         const Doing doing = doings[(turn + i) % doings.size()];
         for (const bool for_ever : {false, true}) {
-          if (for_ever && k > 1) continue;
+          if ((for_ever && k > 1) || !sweep.goes_on()) continue;
           const Fault fault{.k = k, .category = categories[i], .for_ever = for_ever};
           if (!arms(c, fault)) continue;
           static_cast<void>(c.disarm());
@@ -137,9 +151,8 @@ void err_1(Context& c) {
           clean_up(c, scene, described(doing, fault));
         }
       }
-      if (!c.time_left() && k + turn > 1) return;
     }
-    if (fired == 0) break;
+    if (fired == 0 || !sweep.goes_on()) break;
   }
   if (accepted == 0) c.not_run("the harness can inject no failure of any category");
   else if (reports == 0) c.not_run("no operation reported an injected failure");
@@ -150,11 +163,13 @@ void err_1(Context& c) {
 void err_2(Context& c) {
   if (!c.needs(c.hooks().inject, "inject")) return;
   bool any = false;
-  for (std::uint64_t k = 1; k <= 6 && (k == 1 || c.time_left()); ++k) {
+  Sweep sweep{c, 1200, 40};
+  for (std::uint64_t k = 1; k <= 6; ++k) {
     std::uint64_t fired = 0;
     for (const errc category : {errc::unavailable, errc::permission, errc::timeout, errc::io, errc::busy}) {
       for (const Doing doing : doings_of(c)) {
         for (const bool for_ever : {true, false}) {
+          if (!sweep.goes_on()) break;
           c.start_case();
           const Fault fault{.k = k, .category = category, .for_ever = for_ever};
           FaultScene scene{c, doing};
@@ -171,7 +186,6 @@ void err_2(Context& c) {
           clean_up(c, scene, what);
         }
       }
-      if (k > 1 && !c.time_left()) break;
     }
     if (fired == 0) break;
   }
@@ -323,6 +337,7 @@ void expect_tellable(Context& c, const Trace::SeenError& seen, const std::vector
 
 void err_3(Context& c) {
   misuse_everything(c);
+  Sweep sweep{c, 10, 3};
   const bool has_faults = c.needs(c.hooks().inject, "inject");
   for (std::size_t i = 0; has_faults && i < categories.size(); ++i) {
     for (const Doing doing : doings_of(c)) {
@@ -332,7 +347,7 @@ void err_3(Context& c) {
       if (!attempt(c, scene, fault).armed) break;
       clean_up(c, scene, described(doing, fault));
     }
-    if (!c.time_left()) break;
+    if (!sweep.goes_on()) break;
   }
   const std::vector<std::string> secrets = c.needs(c.hooks().secrets, "secrets") ? c.hooks().secrets() : std::vector<std::string>{};
   const std::vector<Trace::SeenError> errors = c.trace().errors();
@@ -432,10 +447,11 @@ void err_4(Context& c) {
     for (int i = 0; i < 3; ++i) unwind_over_handles(c, location, content);
   }
   if (!c.needs(c.hooks().inject, "inject")) return;
+  Sweep sweep{c, 9, 2};
   for (const std::uint64_t k : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{4}}) {
     for (const errc category : {errc::unavailable, errc::io, errc::no_space}) {
       unwind_while_failing(c, {.k = k, .category = category, .for_ever = true});
-      if (!c.time_left()) break;
+      if (!sweep.goes_on()) break;
     }
   }
   destroy_while_failing(c);
@@ -507,11 +523,13 @@ void err_6(Context& c) {
   const std::array faults{Fault{.category = errc::unavailable}, Fault{.category = errc::io},
                           Fault{.mode = FaultMode::error_after_effect, .category = errc::timeout}, Fault{.mode = FaultMode::short_count},
                           Fault{.mode = FaultMode::interrupted}};
-  for (std::uint64_t k = 1; k <= 8 && (k == 1 || c.time_left()); ++k) {
+  Sweep sweep{c, 800, 20};
+  for (std::uint64_t k = 1; k <= 8; ++k) {
     std::uint64_t fired = 0;
     for (Fault fault : faults) {
       fault.k = k;
       for (const Doing doing : doings_of(c)) {
+        if (!sweep.goes_on()) break;
         c.start_case();
         FaultScene scene{c, doing};
         const Attempt result = attempt(c, scene, fault);
@@ -521,7 +539,6 @@ void err_6(Context& c) {
         scene.settle();
         expect_full_cycle(c, scene.location(), what);
       }
-      if (k > 1 && !c.time_left()) break;
     }
     any = any || fired != 0;
     if (fired == 0) break;
@@ -625,7 +642,8 @@ void err_7(Context& c) {
   too_large(c);
   if (!c.needs(c.hooks().inject, "inject")) return;
   std::uint64_t hits = 0;
-  for (std::uint64_t k = 1; k <= 40 && (k == 1 || c.time_left()); ++k) {
+  Sweep sweep{c, 60, 4};
+  for (std::uint64_t k = 1; k <= 40 && sweep.goes_on(); ++k) {
     const std::uint64_t before = hits;
     for (const bool for_ever : {true, false}) {
       const Fault fault{.k = k, .category = errc::no_space, .for_ever = for_ever};
