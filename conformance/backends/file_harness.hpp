@@ -205,7 +205,8 @@ class FileHarness {
       std::error_code gone;
       const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
       struct stat status{};
-      if (!target.starts_with(store_.path() + "/") || !target.ends_with(" (deleted)") || ::stat(entry.path().c_str(), &status) != 0) continue;
+      if (!target.starts_with(store_.path() + "/") || !target.ends_with(" (deleted)") || ::stat(entry.path().c_str(), &status) != 0)
+        continue;
       if (std::find(seen.begin(), seen.end(), status.st_ino) != seen.end()) continue;
       seen.push_back(status.st_ino);
       paths.push_back(entry.path().string());

@@ -81,7 +81,8 @@ Verdict judge_for_process(SystemCall kind) noexcept {
   process.calls.fetch_add(1, relaxed);
   const std::uint64_t k = process.k.load(relaxed);
   const Mode mode = process.mode.load(relaxed);
-  if (k == 0 || (mode == Mode::move_less && !moves_bytes(kind)) || (mode == Mode::interrupt && !can_be_interrupted(kind))) return Verdict::run;
+  if (k == 0 || (mode == Mode::move_less && !moves_bytes(kind)) || (mode == Mode::interrupt && !can_be_interrupted(kind)))
+    return Verdict::run;
   const std::uint64_t number = process.counted.fetch_add(1, relaxed) + 1;
   if (number != k && !(number > k && process.for_ever.load(relaxed))) return Verdict::run;
   process.fired.fetch_add(1, relaxed);

@@ -42,7 +42,8 @@ std::vector<Extension> extensions(Context& c) {
   std::vector<Extension> rest;
   for (const std::uint64_t unit : boundaries(c)) {
     const std::uint64_t less = unit - 1;
-    for (const auto& [before, added] : {std::pair{less, std::uint64_t{2}}, {unit, std::uint64_t{1}}, {unit + 1, unit}, {2 * unit, 2 * unit}}) {
+    for (const auto& [before, added] :
+         {std::pair{less, std::uint64_t{2}}, {unit, std::uint64_t{1}}, {unit + 1, unit}, {2 * unit, 2 * unit}}) {
       first.push_back({before, added, unit + 1});
     }
     const Sizes befores = normalised(around(Sizes{0, unit, 2 * unit, 3 * unit}), limit);
@@ -186,7 +187,8 @@ void second_writer_beside_extension(Context& c, bool appends_first, bool appends
   c.expect_object(location, first, "the object after the first of two writers was closed");
   if (!second) return;
   if (!second->close()) return c.expect_object(location, first, "the object after the second writer could not close");
-  if (appends_second) expect_one_of(c, location, {followed_by(first, extra), followed_by(object, extra)}, "the object after the second append()");
+  if (appends_second)
+    expect_one_of(c, location, {followed_by(first, extra), followed_by(object, extra)}, "the object after the second append()");
   else c.expect_object(location, Object{extra}, "the object after the second writer was closed");
 }
 
@@ -259,11 +261,13 @@ void extend_by_pieces(Context& c) {
 }
 
 void append_1(Context& c) {
-  if (c.has(Capability::append_granularity)) c.check(c.make().append_granularity() != 0, "append_granularity() is 0: no size is a multiple of it");
+  if (c.has(Capability::append_granularity))
+    c.check(c.make().append_granularity() != 0, "append_granularity() is 0: no size is a multiple of it");
   append_without_object(c);
   extension_appears_at_its_close(c);
   append_among_other_changes(c);
-  for (const auto& [first, second] : {std::pair{true, true}, {true, false}, {false, true}}) second_writer_beside_extension(c, first, second);
+  for (const auto& [first, second] : {std::pair{true, true}, {true, false}, {false, true}})
+    second_writer_beside_extension(c, first, second);
   extension_outlives_its_object(c);
   extend_to_the_limit(c);
   extend_by_pieces(c);
@@ -350,8 +354,10 @@ void append_2(Context& c) {
   if (!c.needs(c.hooks().inject, "inject")) return;
   const std::uint64_t unit = unit_of(c);
   for (const bool for_ever : {false, true}) {
-    for (const auto& [mode, category] : {std::pair{FaultMode::error, errc::no_space}, {FaultMode::error, errc::io},
-                                         {FaultMode::error, errc::unavailable}, {FaultMode::short_count, errc::io},
+    for (const auto& [mode, category] : {std::pair{FaultMode::error, errc::no_space},
+                                         {FaultMode::error, errc::io},
+                                         {FaultMode::error, errc::unavailable},
+                                         {FaultMode::short_count, errc::io},
                                          {FaultMode::interrupted, errc::io}}) {
       if (for_ever && mode != FaultMode::error) continue;
       each_fault(c, {.mode = mode, .category = category, .for_ever = for_ever},
@@ -408,7 +414,11 @@ void small_steps_at_random(Context& c) {
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t kind = c.random()() % 100;
     const std::uint64_t n = c.random()() % std::min<std::uint64_t>(most, c.chunk() + 2) + 1;
-    steps.push_back({kind < 80 ? Step::Kind::append : kind < 90 ? Step::Kind::abandon : kind < 99 ? Step::Kind::read : Step::Kind::replace, n});
+    steps.push_back({kind < 80   ? Step::Kind::append
+                     : kind < 90 ? Step::Kind::abandon
+                     : kind < 99 ? Step::Kind::read
+                                 : Step::Kind::replace,
+                     n});
   }
   run_schedule<Step>(c, std::move(steps), replay_steps);
 }
@@ -437,7 +447,8 @@ void small_extensions_in_proportion(Context& c) {
   for (; done < count; ++done) extend_by_piece(done * piece);
   const std::uint64_t added = (done - first) * piece;
   const std::string what = std::to_string(done - first) + " extensions of " + std::to_string(piece) + " bytes ";
-  c.check(open_descriptors() <= descriptors + 2, what + "opened " + std::to_string(open_descriptors() - descriptors) + " descriptors that stay open");
+  c.check(open_descriptors() <= descriptors + 2,
+          what + "opened " + std::to_string(open_descriptors() - descriptors) + " descriptors that stay open");
   constexpr std::uint64_t slack = std::uint64_t{1} << 20U;
   const std::uint64_t heap_now = ::mallinfo2().uordblks;
   c.check(heap_now <= heap + 16 * added + slack, what + "took " + std::to_string(heap_now - heap) + " bytes of memory");
@@ -445,7 +456,8 @@ void small_extensions_in_proportion(Context& c) {
     const std::uint64_t now = c.hooks().stored_bytes();
     c.check(now <= stored + 8 * added + slack + 2 * c.chunk(), what + "took " + std::to_string(now - stored) + " bytes of storage");
   }
-  c.expect_object(location, Object{whole.pieces().front().stamp, done * piece}, "the object after " + std::to_string(done) + " small extensions");
+  c.expect_object(location, Object{whole.pieces().front().stamp, done * piece},
+                  "the object after " + std::to_string(done) + " small extensions");
 }
 
 void append_4(Context& c) {
@@ -501,22 +513,37 @@ void append_6(Context& c) {
 }
 
 constexpr std::array all{
-    Clause{.id = "APPEND-1", .rule = "an extension is exact at every committed size and piece size; without an object append() acts as create()",
+    Clause{.id = "APPEND-1",
+           .rule = "an extension is exact at every committed size and piece size; without an object append() acts as create()",
            .look_here = "the partly filled last chunk: whether it is rewritten whole, and where the next byte goes when it is full",
-           .capability = Capability::append, .run = append_1},
-    Clause{.id = "APPEND-2", .rule = "an abandoned or definitely failed extension leaves the object as it was, and a retry is exact",
-           .look_here = "bytes of the failed try behind the committed end, and a size that was already raised", .capability = Capability::append,
+           .capability = Capability::append,
+           .run = append_1},
+    Clause{.id = "APPEND-2",
+           .rule = "an abandoned or definitely failed extension leaves the object as it was, and a retry is exact",
+           .look_here = "bytes of the failed try behind the committed end, and a size that was already raised",
+           .capability = Capability::append,
            .run = append_2},
-    Clause{.id = "APPEND-3", .rule = "open handles stay exact across extensions: each shows the size at its opening, or a later committed one",
-           .look_here = "a size that is cached in one place and read in another; readers bounded by the medium's size", .capability = Capability::append,
+    Clause{.id = "APPEND-3",
+           .rule = "open handles stay exact across extensions: each shows the size at its opening, or a later committed one",
+           .look_here = "a size that is cached in one place and read in another; readers bounded by the medium's size",
+           .capability = Capability::append,
            .run = append_3},
-    Clause{.id = "APPEND-4", .rule = "many small extensions stay exact, and their cost stays in proportion to the bytes",
-           .look_here = "whether each extension makes an object, a file or a descriptor of its own", .capability = Capability::append, .run = append_4},
-    Clause{.id = "APPEND-5", .rule = "an extension whose close() fails without a clear answer leaves the old object or the whole new one, never a part",
-           .look_here = "a commit in several steps, and a repetition of the commit that adds the bytes twice", .obligation = Obligation::hooked,
-           .capability = Capability::append, .run = append_5},
-    Clause{.id = "APPEND-6", .rule = "remove() after extensions leaves nothing", .look_here = "parts that earlier extensions made, replaced or gave up",
-           .capability = Capability::append, .run = append_6},
+    Clause{.id = "APPEND-4",
+           .rule = "many small extensions stay exact, and their cost stays in proportion to the bytes",
+           .look_here = "whether each extension makes an object, a file or a descriptor of its own",
+           .capability = Capability::append,
+           .run = append_4},
+    Clause{.id = "APPEND-5",
+           .rule = "an extension whose close() fails without a clear answer leaves the old object or the whole new one, never a part",
+           .look_here = "a commit in several steps, and a repetition of the commit that adds the bytes twice",
+           .obligation = Obligation::hooked,
+           .capability = Capability::append,
+           .run = append_5},
+    Clause{.id = "APPEND-6",
+           .rule = "remove() after extensions leaves nothing",
+           .look_here = "parts that earlier extensions made, replaced or gave up",
+           .capability = Capability::append,
+           .run = append_6},
 };
 
 }  // namespace
