@@ -64,6 +64,10 @@ class FileHarness {
   static constexpr std::uint64_t memory_bound = std::uint64_t{1} << 20U;
   static constexpr conformance::CrashResidue crash_residue = conformance::CrashResidue::none;
 
+  FileHarness() {
+    for (const std::string& root : roots()) ProcessFaults::watch_only(root);
+  }
+
   Result<FileBackend> make_backend() { return storage_.create_backend(); }
   Result<FileStorage> make_storage() { return FileStorage{options()}; }
 
@@ -205,7 +209,8 @@ class FileHarness {
       std::error_code gone;
       const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
       struct stat status{};
-      if (!target.starts_with(store_.path() + "/") || !target.ends_with(" (deleted)") || ::stat(entry.path().c_str(), &status) != 0) continue;
+      if (!target.starts_with(store_.path() + "/") || !target.ends_with(" (deleted)") || ::stat(entry.path().c_str(), &status) != 0)
+        continue;
       if (std::find(seen.begin(), seen.end(), status.st_ino) != seen.end()) continue;
       seen.push_back(status.st_ino);
       paths.push_back(entry.path().string());

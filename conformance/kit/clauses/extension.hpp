@@ -57,7 +57,8 @@ inline void extend(Context& c, Location& location, Object& object, std::uint64_t
   Object longer = longer_by(c, location, object, n);
   Writer writer = c.require(location.append(), "append() to " + std::to_string(object.size()) + " bytes");
   write_tail(c, writer, longer, object.size(), piece);
-  c.require(writer.close(), "close() of an extension from " + std::to_string(object.size()) + " to " + std::to_string(longer.size()) + " bytes");
+  c.require(writer.close(),
+            "close() of an extension from " + std::to_string(object.size()) + " to " + std::to_string(longer.size()) + " bytes");
   object = std::move(longer);
 }
 

@@ -46,7 +46,8 @@ std::vector<Range> cuts(Context& c) {
     }
     const Sizes sizes = normalised(around(Sizes{0, unit, 2 * unit, 3 * unit}), limit);
     for (const std::uint64_t size : sizes) {
-      for (const std::uint64_t to : normalised(around(Sizes{0, unit / 2, unit, 2 * unit, 3 * unit, size}), size)) rest.push_back({to, size});
+      for (const std::uint64_t to : normalised(around(Sizes{0, unit / 2, unit, 2 * unit, 3 * unit, size}), size))
+        rest.push_back({to, size});
     }
   }
   rest = shuffled(std::move(rest), c.random());
@@ -78,13 +79,16 @@ void cut_at_every_size(Context& c) {
 void refused(Context& c) {
   c.start_case();
   Location empty = c.make();
-  for (const std::uint64_t n : {std::uint64_t{0}, std::uint64_t{1}}) c.expect_error(empty.shrink(n), {errc::not_found}, "shrink() where there is no object");
+  for (const std::uint64_t n : {std::uint64_t{0}, std::uint64_t{1}})
+    c.expect_error(empty.shrink(n), {errc::not_found}, "shrink() where there is no object");
   c.expect_absent(empty, "after shrink() where there is no object");
   for (const std::uint64_t size : {std::uint64_t{0}, std::min(c.chunk() + 1, extension_limit(c))}) {
     c.start_case();
     auto [location, object] = c.stored(size);
-    for (const std::uint64_t n : {size + 1, size + c.chunk(), (std::uint64_t{1} << 32U) + size / 2, std::uint64_t{1} << 63U, std::numeric_limits<std::uint64_t>::max()}) {
-      c.expect_error(location.shrink(n), {errc::invalid_argument}, "shrink(" + std::to_string(n) + ") of " + std::to_string(size) + " bytes");
+    for (const std::uint64_t n : {size + 1, size + c.chunk(), (std::uint64_t{1} << 32U) + size / 2, std::uint64_t{1} << 63U,
+                                  std::numeric_limits<std::uint64_t>::max()}) {
+      c.expect_error(location.shrink(n), {errc::invalid_argument},
+                     "shrink(" + std::to_string(n) + ") of " + std::to_string(size) + " bytes");
     }
     c.expect_object(location, object, "the object after shrink() to more than its size");
     cut(c, location, object, 0);
@@ -187,7 +191,9 @@ void shrink_1(Context& c) {
   cut_beside_a_writer(c);
   cut_under_open_handles(c);
   if (c.needs(c.hooks().inject, "inject")) {
-    for (const auto& [mode, category] : {std::pair{FaultMode::error, errc::io}, {FaultMode::error, errc::unavailable}, {FaultMode::interrupted, errc::io},
+    for (const auto& [mode, category] : {std::pair{FaultMode::error, errc::io},
+                                         {FaultMode::error, errc::unavailable},
+                                         {FaultMode::interrupted, errc::io},
                                          {FaultMode::error_after_effect, errc::timeout}}) {
       each_fault(c, {.mode = mode, .category = category}, [&](const Fault& fault) { return cut_with_fault(c, fault); });
     }
@@ -196,8 +202,10 @@ void shrink_1(Context& c) {
 }
 
 constexpr std::array all{
-    Clause{.id = "SHRINK-1", .rule = "after shrink(n) the object is exactly its first n bytes, on every route, and extensions go on there",
-           .look_here = "the rest of the chunk that holds the new end, and sizes that are kept in two places", .capability = Capability::shrink,
+    Clause{.id = "SHRINK-1",
+           .rule = "after shrink(n) the object is exactly its first n bytes, on every route, and extensions go on there",
+           .look_here = "the rest of the chunk that holds the new end, and sizes that are kept in two places",
+           .capability = Capability::shrink,
            .run = shrink_1},
 };
 
