@@ -64,7 +64,9 @@ class SizelessBackend {
 struct SizelessHarness : ReferenceHarness {
   static constexpr std::string_view name = "reference without size()";
   Result<SizelessBackend> make_backend() {
-    return storage.create_backend().transform([](Backend&& b) { return SizelessBackend{std::move(b)}; });
+    auto made = storage.create_backend();
+    if (!made) return std::unexpected{made.error()};
+    return SizelessBackend{std::move(*made)};
   }
   void make_storage() = delete;
 };
