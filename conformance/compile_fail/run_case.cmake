@@ -1,13 +1,13 @@
 # Checks one case with each compiler: the program must not compile, every expected sentence must stand on an error line, no line may show
 # hybridbuffer::detail, and the legal twin must compile without a word.
-#   cmake -D CASE=f.cpp -D COMPILERS=g++,clang++ -D INCLUDE=directory -P run_case.cmake
+#   cmake -D CASE=f.cpp -D COMPILERS=g++,clang++ -D INCLUDE=directory,directory -P run_case.cmake
 # The sentences are the case's lines `// Expect: sentence`, or `// Expect g++: sentence` for the compiler whose name that is.
 
 set(ENV{LC_ALL} C)  # messages in English, quotes in ASCII
 
 function(compile result output compiler either)
   execute_process(
-    COMMAND ${compiler} -std=c++2b -fsyntax-only -Wall -Wextra -Wpedantic -Werror "-DEITHER(wrong,legal)=${either}" -I${INCLUDE} ${CASE}
+    COMMAND ${compiler} -std=c++2b -fsyntax-only -Wall -Wextra -Wpedantic -Werror "-DEITHER(wrong,legal)=${either}" ${include_options} ${CASE}
     RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
   set(${result} "${status}" PARENT_SCOPE)
   set(${output} "${text}" PARENT_SCOPE)
@@ -51,6 +51,8 @@ function(expected_sentences result compiler)
 endfunction()
 
 string(REPLACE "," ";" COMPILERS "${COMPILERS}")
+string(REPLACE "," ";" include_options "${INCLUDE}")
+list(TRANSFORM include_options PREPEND -I)
 foreach(compiler IN LISTS COMPILERS)
   compile(twin twin_output ${compiler} legal)
   if(NOT twin STREQUAL "0" OR NOT twin_output STREQUAL "")

@@ -1,135 +1,95 @@
 #include <hybridbuffer/conformance/program.hpp>
 
-#include <hybridbuffer/conformance/catalogue.hpp>
 #include <hybridbuffer/conformance/isolation.hpp>
+#include <hybridbuffer/conformance/kit.hpp>
 #include <hybridbuffer/conformance/run.hpp>
 
+#include "command_line.hpp"
 #include "render.hpp"
+#include "storage_kit.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace hybridbuffer::conformance {
 namespace {
 
-constexpr std::string_view usage = R"(Runs the conformance clauses of storage backends on a backend, each clause in a process of its own.
+/// Tells a person at a terminal which clause runs; nothing where standard error is none.
+class Progress {
+ public:
+  explicit Progress(std::size_t clauses) : clauses_{clauses}, shown_{::isatty(STDERR_FILENO) == 1} {}
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() {
+    if (shown_) std::fputs("\r\x1b[K", stderr);
+  }
+  void start(const Clause& clause) {
+    ++started_;
+    if (shown_) std::fprintf(stderr, "\r\x1b[K%zu/%zu %.*s", started_, clauses_, static_cast<int>(clause.id.size()), clause.id.data());
+  }
 
-  --clause ID          only this clause, or all of a family (READER); may be given several times
-  --tier TIER          quick (default), full or slow
-  --seed N             of all random choices (default: 1)
-  --repeat N           the whole run N times, with the seeds N, N+1, ...; every failure counts
-  --list               the clauses with their rules
-  --report FILE        an HTML page
-  --json FILE          the report as JSON
-  --junit FILE         the report as JUnit XML
-  --in-process         no child processes: for a debugger
-
-Exit status: 0 every required clause passed; 1 one failed, or did not run without a reason; 2 nothing ran, or wrong usage.
-)";
-
-struct CommandLine {
-  Options options{};
-  std::vector<std::string> clauses{};
-  std::uint64_t repeat = 1;
-  bool list = false;
-  bool in_process = false;
-  bool help = false;
-  std::string html{};
-  std::string json{};
-  std::string junit{};
-  std::optional<ChildChannel> child{};
-  std::string error{};
+ private:
+  std::size_t clauses_;
+  std::size_t started_ = 0;
+  bool shown_;
 };
 
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc{} || end != text.data() + text.size()) return {};
-  return value;
-}
-
-std::optional<ChildChannel> channel(std::string_view text) {
-  const std::size_t comma = text.find(',');
-  if (comma == std::string_view::npos) return {};
-  const auto result = number(text.substr(0, comma));
-  const auto trace = number(text.substr(comma + 1));
-  if (!result || !trace) return {};
-  return ChildChannel{static_cast<int>(*result), static_cast<int>(*trace)};
-}
-
-bool names_clause(const Clause& clause, std::string_view name) { return clause.id == name || clause.family() == name; }
-
-CommandLine parse(const std::vector<std::string>& arguments) {
-  CommandLine line;
-  const auto wrong = [&](std::string text) {
-    if (line.error.empty()) line.error = std::move(text);
-  };
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    const std::string& option = arguments[i];
-    if (option == "--help") line.help = true;
-    else if (option == "--list") line.list = true;
-    else if (option == "--in-process") line.in_process = true;
-    else if (i + 1 == arguments.size()) wrong("unknown option, or one without its value: " + option);
-    else {
-      const std::string& value = arguments[++i];
-      if (option == "--clause") {
-        const auto all = catalogue();
-        if (std::none_of(all.begin(), all.end(), [&](const Clause* clause) { return names_clause(*clause, value); })) wrong("no clause " + value);
-        line.clauses.push_back(value);
-      } else if (option == "--tier") {
-        if (value == "quick") line.options.tier = Tier::quick;
-        else if (value == "full") line.options.tier = Tier::full;
-        else if (value == "slow") line.options.tier = Tier::slow;
-        else wrong("no tier " + value);
-      } else if (option == "--seed" || option == "--repeat") {
-        const auto parsed = number(value);
-        if (!parsed || (option == "--repeat" && *parsed == 0)) wrong(option + " needs a number, not " + value);
-        (option == "--seed" ? line.options.seed : line.repeat) = parsed.value_or(1);
-      } else if (option == "--report") line.html = value;
-      else if (option == "--json") line.json = value;
-      else if (option == "--junit") line.junit = value;
-      else if (option == "--distrust") line.options.distrusted.push_back(value);
-      else if (option == "--child") {
-        line.child = channel(value);
-        if (!line.child) wrong("--child is not for people");
-      } else wrong("unknown option " + option);
-    }
+/// Whoever hangs once hangs often: after the first time a clause gets less, so that the report does not take hours.
+class Patience {
+ public:
+  explicit Patience(const std::optional<std::chrono::milliseconds>& hang_after) {
+    if (!hang_after) return;
+    watchdog_.operation = *hang_after;
+    watchdog_.clause = std::max(watchdog_.clause, 6 * *hang_after);
   }
-  return line;
+  [[nodiscard]] const Watchdog& watchdog() const noexcept { return watchdog_; }
+  void learn(const ClauseResult& result) {
+    if (result.cause != Cause::ended || result.seen.find("hangs") == std::string::npos) return;
+    watchdog_.operation = std::min(watchdog_.operation, std::chrono::milliseconds{2000});
+    watchdog_.clause = std::min(watchdog_.clause, std::chrono::milliseconds{10'000});
+  }
+
+ private:
+  Watchdog watchdog_;
+};
+
+std::size_t clauses_to_run(const Kit& kit, const CommandLine& line) {
+  return static_cast<std::size_t>(std::count_if(kit.clauses.begin(), kit.clauses.end(),
+                                                [&](const Clause* clause) { return line.wants(*clause) || clause->family() == "META"; }));
 }
 
-bool wants(const CommandLine& line, const Clause& clause) {
-  return line.clauses.empty() ||
-         std::any_of(line.clauses.begin(), line.clauses.end(), [&](const std::string& name) { return names_clause(clause, name); });
-}
-
-// Runs all wanted clauses once. A hook is tested before it is trusted, also when only one clause is wanted.
-Report run_once(const MakeSubject& make_subject, const CommandLine& line, const Options& options, const std::string& program) {
-  const auto subject = make_subject();
-  Report report = start_report(*subject, options);
+Report run_once(const Kit& kit, const CommandLine& line, const Options& options, const std::string& program) {
+  const auto session = kit.open();
+  Report report = session->start_report(options);
   report.program = program;
-  Watchdog watchdog;
+  report.arguments = kit.arguments;
+  report.clauses_in_set = kit.clauses.size();
+  Patience patience{line.hang_after};
+  Progress progress{clauses_to_run(kit, line)};
   TracePage page;
   const ClauseRunner runner = [&](const Clause& clause, const Options& current) {
+    progress.start(clause);
     if (line.in_process) {
       page.count = page.case_start = 0;
-      return run_clause(*subject, clause, current, page);
+      return session->run_clause(clause, current, page);
     }
-    ClauseResult result = run_in_child("/proc/self/exe", {}, clause, current, watchdog);
-    // Whoever hangs once hangs often: the rest of the report shall not take hours.
-    if (result.verdict == Verdict::fail && result.seen.find("hangs") != std::string::npos) {
-      watchdog.operation = std::min(watchdog.operation, std::chrono::milliseconds{2000});
-      watchdog.clause = std::min(watchdog.clause, std::chrono::milliseconds{10'000});
-    }
+    ClauseResult result = run_in_child("/proc/self/exe", kit.arguments, clause, current, patience.watchdog());
+    patience.learn(result);
     return result;
   };
-  report.results = run_clauses(runner, options, [&](const Clause& clause) { return wants(line, clause); });
+  finish_report(report, session->run_clauses(runner, options, [&](const Clause& clause) { return line.wants(clause); }));
   return report;
 }
 
@@ -140,45 +100,81 @@ bool write_file(const std::string& path, const std::string& text) {
   return std::fclose(file) == 0 && written;
 }
 
-}  // namespace
+bool write_files(const CommandLine& line, const Report& report) {
+  bool written = true;
+  for (const auto& [path, render] :
+       {std::pair{&line.html, &render_html}, std::pair{&line.json, &render_json}, std::pair{&line.junit, &render_junit}}) {
+    if (path->empty() || write_file(*path, render(report))) continue;
+    std::fprintf(stderr, "cannot write %s\n", path->c_str());
+    written = false;
+  }
+  return written;
+}
 
-int run_program(const MakeSubject& make_subject, const std::vector<std::string>& arguments) {
-  const CommandLine line = parse(arguments);
-  if (line.help) {
-    std::fputs(usage.data(), stdout);
-    return 0;
-  }
-  if (!line.error.empty()) {
-    std::fprintf(stderr, "%s\n%s", line.error.c_str(), usage.data());
-    return 2;
-  }
-  if (line.list) {
-    for (const Clause* clause : catalogue()) std::printf("%-12s %s\n", std::string{clause->id}.c_str(), std::string{clause->rule}.c_str());
-    return 0;
-  }
-  if (line.child) {
-    const auto subject = make_subject();
-    const Clause* clause = line.clauses.empty() ? nullptr : find_clause(line.clauses.front());
-    return clause == nullptr ? 2 : run_as_child(*subject, *clause, line.options, *line.child);
-  }
+bool wants_colour() { return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr; }
 
-  int worst = 0;
+// A failure outweighs what is merely unclear.
+int worse(int one, int other) {
+  if (one == 1 || other == 1) return 1;
+  return std::max(one, other);
+}
+
+int run_rounds(const Kit& kit, const CommandLine& line, const std::string& program) {
+  int status = 0;
+  std::optional<Report> shown;
   for (std::uint64_t round = 0; round < line.repeat; ++round) {
     Options options = line.options;
     options.seed += round;
-    const Report report = run_once(make_subject, line, options, arguments.empty() ? std::string{} : arguments.front());
-    std::fputs(render_text(report).c_str(), stdout);
+    Report report = run_once(kit, line, options, program);
+    std::fputs(render_text(report, wants_colour()).c_str(), stdout);
     std::fflush(stdout);
-    worst = std::max(worst, report.exit_code());
-    for (const auto& [path, render] : {std::pair{&line.html, &render_html}, std::pair{&line.json, &render_json}, std::pair{&line.junit, &render_junit}}) {
-      if (path->empty()) continue;
-      if (!write_file(*path, render(report))) {
-        std::fprintf(stderr, "cannot write %s\n", path->c_str());
-        worst = 2;
-      }
-    }
+    status = worse(status, report.exit_code());
+    if (!shown || shown->passed()) shown = std::move(report);
   }
-  return worst;
+  return shown && !write_files(line, *shown) ? worse(status, 2) : status;
+}
+
+int run_one_as_child(const Kit& kit, const CommandLine& line) {
+  const auto session = kit.open();
+  const Clause* clause = line.clauses.empty() ? nullptr : kit.find(line.clauses.front());
+  if (clause == nullptr) return 2;
+  Options options = line.options;
+  options.own_process = true;
+  return run_as_child([&](TracePage& page) { return session->run_clause(*clause, options, page); }, *line.child);
+}
+
+void list_clauses(const Kit& kit) {
+  for (const Clause* clause : kit.clauses) std::printf("%-12s %s\n", std::string{clause->id}.c_str(), std::string{clause->rule}.c_str());
+}
+
+}  // namespace
+
+int run_program(const Kit& kit, const std::vector<std::string>& arguments) {
+  const CommandLine line = parse_command_line(arguments, kit.clauses);
+  const std::string program = arguments.empty() ? "" : arguments.front();
+  if (!line.error.empty()) {
+    std::fprintf(stderr, "%s: %s\nTry %s --help.\n", program.c_str(), line.error.c_str(), program.c_str());
+    return 2;
+  }
+  if (line.help) return std::fputs(usage_text(), stdout), 0;
+  if (line.list) return list_clauses(kit), 0;
+  try {
+    return line.child ? run_one_as_child(kit, line) : run_rounds(kit, line, program);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: the harness or the kit failed: %s\n", program.c_str(), error.what());
+    return 2;
+  }
+}
+
+int run_program(const MakeSubject& make_subject, const std::vector<std::string>& arguments) {
+  return run_program(storage_kit(make_subject), arguments);
+}
+
+std::optional<int> run_if_child(const MakeSubject& make_subject, const std::vector<std::string>& arguments) {
+  const Kit kit = storage_kit(make_subject);
+  const CommandLine line = parse_command_line(arguments, kit.clauses);
+  if (!line.error.empty() || !line.child) return {};
+  return run_one_as_child(kit, line);
 }
 
 }  // namespace hybridbuffer::conformance

@@ -9,7 +9,8 @@
 
 namespace hybridbuffer::conformance {
 
-[[nodiscard]] std::string render_text(const Report& report);
+/// For a terminal of 100 columns.
+[[nodiscard]] std::string render_text(const Report& report, bool coloured = false);
 /// One self-contained page.
 [[nodiscard]] std::string render_html(const Report& report);
 [[nodiscard]] std::string render_json(const Report& report);

@@ -21,7 +21,9 @@ namespace {
 
 /// Why a clause cannot run on this subject at all; empty when it can.
 std::string gate(const Clause& clause, Capabilities capabilities, Tier tier) {
-  if (clause.capability && !capabilities.has(*clause.capability)) return "the backend does not declare this capability";
+  if (clause.capability && !capabilities.has(*clause.capability)) {
+    return "the backend does not declare " + std::string{name_of(*clause.capability)};
+  }
   if (clause.tier > tier) return clause.tier == Tier::slow ? "only in the tier slow" : "only in the tier full";
   return {};
 }
@@ -74,13 +76,17 @@ ClauseResult run_clause(Subject& subject, const Clause& clause, const Options& o
     result.seen = std::move(seen);
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (verdict == Verdict::fail) result.trace = lines_of(page);
+    // What the failure itself destroyed on its way out is no part of what led to it.
+    while (!result.trace.empty() && result.cause == Cause::check && result.trace.back().ends_with(": destroy")) result.trace.pop_back();
     return result;
   };
   try {
     Context context{subject, page, options};
     context.warm_up();
+    result.capabilities = context.capabilities();
     if (auto reason = gate(clause, context.capabilities(), options.tier); !reason.empty()) return finish(Verdict::not_run, reason);
     if (context.hooks().plant_foreign) context.hooks().plant_foreign();
+    std::jthread{[] {}}.join();  // a sanitizer's runtime keeps a thread of its own from the first one on
     const Baseline baseline{context.hooks()};
     const auto note = [&] {
       result.parts_not_run = context.parts_not_run();
@@ -94,7 +100,10 @@ ClauseResult run_clause(Subject& subject, const Clause& clause, const Options& o
       return finish(Verdict::fail, failure.seen);
     }
     note();
-    if (const std::string left = baseline.left_behind(); !left.empty()) return finish(Verdict::fail, "the clause left behind: " + left);
+    if (const std::string left = baseline.left_behind(); !left.empty()) {
+      result.cause = Cause::left_behind;
+      return finish(Verdict::fail, "left behind at the end of the clause: " + left);
+    }
     if (context.checks() == 0) {
       std::string reasons;
       for (const std::string& reason : context.parts_not_run()) reasons.append(reasons.empty() ? "" : "; ").append(reason);
@@ -103,58 +112,79 @@ ClauseResult run_clause(Subject& subject, const Clause& clause, const Options& o
     }
     return finish(Verdict::pass, {});
   } catch (const Failure& failure) {
+    result.cause = Cause::warm_up;
     return finish(Verdict::fail, failure.seen);
   } catch (const std::exception& error) {
     return finish(Verdict::unknown, std::string{"the kit failed: "} + error.what());
+  } catch (...) {
+    return finish(Verdict::unknown, "the kit failed: an exception that is no std::exception");
   }
 }
 
 namespace {
 
-// What the META clauses found to be untrue, as names of hooks.
-std::vector<std::string> distrusted_hooks(const std::vector<ClauseResult>& results) {
-  std::vector<std::string> hooks;
-  for (const ClauseResult& result : results) {
-    if (result.verdict != Verdict::fail) continue;
-    if (result.clause->id == "META-2") hooks.emplace_back("stored_objects");
-    if (result.clause->id == "META-3") hooks.emplace_back("inject");
-    if (result.clause->id == "META-4") hooks.emplace_back("set_chunk_size");
-    if (result.clause->id == "META-5") hooks.emplace_back("damage");
-  }
-  return hooks;
+bool is_meta(const Clause& clause) { return clause.family() == "META"; }
+
+// Whether a META clause caught the harness at something untrue. A crash, a hang and what was left behind are the backend's, and other
+// clauses say more of them.
+bool is_untrue(const ClauseResult& result) { return result.verdict == Verdict::fail && result.cause == Cause::check; }
+
+// The hook that this META clause is about.
+std::string_view hook_tested_by(const ClauseResult& result) {
+  if (result.clause->id == "META-2") return "stored_objects";
+  if (result.clause->id == "META-3") return "inject";
+  if (result.clause->id == "META-4") return "set_chunk_size";
+  if (result.clause->id == "META-5") return "damage";
+  return {};
 }
 
 }  // namespace
 
-std::vector<ClauseResult> run_clauses(const ClauseRunner& runner, Options options,
-                                                           const std::function<bool(const Clause&)>& wanted,
-                                                           const std::function<void(const ClauseResult&)>& done) {
-  std::vector<ClauseResult> results;
-  const auto run_family = [&](bool meta) {
-    for (const Clause* clause : catalogue()) {
-      const bool is_meta = clause->family() == "META";
-      if (is_meta != meta || !wanted(*clause)) continue;
-      results.push_back(runner(*clause, options));
-      if (done) done(results.back());
-    }
-  };
-  run_family(true);
-  options.distrusted = distrusted_hooks(results);
-  const bool shared_instance =
-      std::any_of(results.begin(), results.end(), [](const ClauseResult& r) { return r.clause->id == "META-1" && r.verdict == Verdict::fail; });
-  if (shared_instance) {
-    for (const Clause* clause : catalogue()) {
-      if (clause->family() == "META" || !wanted(*clause)) continue;
-      ClauseResult result;
-      result.clause = clause;
-      result.verdict = Verdict::not_run;
-      result.seen = "META-1 failed: make_backend() does not make new locations";
-      results.push_back(std::move(result));
-      if (done) done(results.back());
-    }
-    return results;
+ClauseResult ClauseSequence::run_meta(const Clause& clause) {
+  const auto known = std::find_if(meta_.begin(), meta_.end(), [&](const ClauseResult& r) { return r.clause == &clause; });
+  if (known != meta_.end()) return *known;
+  return meta_.emplace_back(runner_(clause, options_));
+}
+
+void ClauseSequence::test_the_harness() {
+  if (std::exchange(tested_, true)) return;
+  std::vector<std::string> distrusted = options_.distrusted;
+  for (const Clause* clause : catalogue()) {
+    if (!is_meta(*clause)) continue;
+    const ClauseResult result = run_meta(*clause);
+    if (!is_untrue(result)) continue;
+    if (const auto hook = hook_tested_by(result); !hook.empty()) distrusted.emplace_back(hook);
+    if (clause->id == "META-1") shared_location_ = true;
   }
-  run_family(false);
+  options_.distrusted = std::move(distrusted);
+}
+
+ClauseResult ClauseSequence::run(const Clause& clause) {
+  if (is_meta(clause)) return run_meta(clause);
+  test_the_harness();
+  ClauseResult result = runner_(clause, options_);
+  if (shared_location_ && result.verdict == Verdict::pass) {
+    result.verdict = Verdict::not_run;
+    result.seen = "META-1 failed: what passes on locations that are not new ones has not passed";
+  }
+  return result;
+}
+
+std::vector<ClauseResult> run_clauses(const ClauseRunner& runner, Options options, const std::function<bool(const Clause&)>& wanted,
+                                      const std::function<void(const ClauseResult&)>& done) {
+  ClauseSequence sequence{runner, std::move(options)};
+  std::vector<ClauseResult> results;
+  const auto add = [&](ClauseResult result) {
+    results.push_back(std::move(result));
+    if (done) done(results.back());
+  };
+  for (const Clause* clause : catalogue()) {
+    if (wanted(*clause)) add(sequence.run(*clause));
+  }
+  for (const ClauseResult& result : sequence.meta_results()) {
+    const bool bad = result.verdict == Verdict::fail || result.verdict == Verdict::unknown;
+    if (bad && !wanted(*result.clause)) add(result);
+  }
   return results;
 }
 
@@ -169,13 +199,16 @@ std::vector<std::string> names_of(const Hooks& hooks) {
   add("stored_bytes", hooks.stored_bytes);
   add("primitive_calls", hooks.primitive_calls);
   add("inject", hooks.inject);
+  add("faults_fired", hooks.faults_fired);
   add("damage", hooks.damage);
   add("set_chunk_size", hooks.set_chunk_size);
   add("advance_clock", hooks.advance_clock);
   add("plant_foreign", hooks.plant_foreign);
+  add("foreign_intact", hooks.foreign_intact);
   add("trim", hooks.trim);
   add("publish_destination", hooks.publish_destination);
   add("read_published", hooks.read_published);
+  add("remove_published", hooks.remove_published);
   add("roots", hooks.roots);
   add("secrets", hooks.secrets);
   return names;
@@ -187,14 +220,18 @@ Report start_report(Subject& subject, const Options& options) {
   Report report;
   report.name = std::string{subject.name()};
   report.options = options;
+  report.clauses_in_set = catalogue().size();
   report.traits = subject.traits();
   report.hooks = names_of(subject.hooks());
-  try {
-    if (auto location = subject.make()) report.capabilities = (*location)->capabilities();
-  } catch (...) {  // the clauses will say so
-    report.capabilities = {};
-  }
+  if (subject.has_factory()) report.hooks.emplace_back("make_storage");
   return report;
+}
+
+void finish_report(Report& report, std::vector<ClauseResult> results) {
+  report.results = std::move(results);
+  const auto known =
+      std::find_if(report.results.begin(), report.results.end(), [](const ClauseResult& r) { return r.capabilities.has_value(); });
+  if (known != report.results.end()) report.capabilities = *known->capabilities;
 }
 
 Report run(Subject& subject, const Options& options) {
@@ -204,7 +241,7 @@ Report run(Subject& subject, const Options& options) {
     page.count = page.case_start = 0;
     return run_clause(subject, clause, current, page);
   };
-  report.results = run_clauses(runner, options, [](const Clause&) { return true; });
+  finish_report(report, run_clauses(runner, options, [](const Clause&) { return true; }));
   return report;
 }
 

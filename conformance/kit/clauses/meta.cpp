@@ -18,16 +18,24 @@
 namespace hybridbuffer::conformance::clauses {
 namespace {
 
+// Only what the harness does is judged here: a location that shows wrong bytes is the business of other clauses, unless they are those of
+// another location.
 void meta_1(Context& c) {
   Location first = c.make();
   Location second = c.make();
   const Object content = c.object(first, 3 * std::min<std::uint64_t>(c.chunk(), c.most() / 3) + 1);
-  c.expect_absent(first, "a new location");
-  c.store(first, content);
-  c.expect_absent(second, "another new location");
+  auto writer = first.create();
+  if (!writer || !writer->write(content.bytes()) || !writer->close()) return c.not_run("nothing could be committed");
+  const auto shows_content = [&](const Location& location) {
+    auto reader = location.open();
+    if (!reader) return false;
+    std::array<std::byte, 64> block{};
+    const auto count = reader->read(block);
+    return count && *count > 0 && *count <= block.size() && !content.first_difference(0, std::span{block}.first(*count));
+  };
+  c.check(!shows_content(second), "a location shows what was committed to another one");
   Location third = c.make();
-  c.expect_absent(third, "a location made after a commit to another");
-  c.expect_object(first, content, "the first location");
+  c.check(!shows_content(third), "a location made after a commit shows what was committed to another one");
 }
 
 void meta_2(Context& c) {
@@ -66,7 +74,6 @@ void meta_3(Context& c) {
   Location after = c.make();
   const Object content = c.object(after, size);
   c.store(after, content);
-  c.expect_object(after, content, "the object written after the fault was disarmed");
   c.check(c.hooks().faults_fired() == 0, "faults_fired() counts although nothing is armed");
 }
 
@@ -101,7 +108,6 @@ void meta_4(Context& c) {
     c.store(measured, content);
     c.check(c.hooks().primitive_calls() - before >= 64, "set_chunk_size(64) said yes, but 4096 bytes took " +
                                                             std::to_string(c.hooks().primitive_calls() - before) + " primitives");
-    c.expect_object(measured, content, "an object in lowered chunks");
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <hybridbuffer/storage.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -22,6 +23,41 @@ enum class Obligation : std::uint8_t {
 
 /// How much of the machine a run may take.
 enum class Tier : std::uint8_t { quick, full, slow };
+
+[[nodiscard]] constexpr std::string_view name_of(Tier tier) noexcept {
+  return tier == Tier::quick ? "quick" : tier == Tier::full ? "full" : "slow";
+}
+
+/// The enumerator's name: what a backend declares.
+[[nodiscard]] constexpr std::string_view name_of(Capability capability) noexcept {
+  switch (capability) {
+    case Capability::reader_at: return "reader_at";
+    case Capability::seeker: return "seeker";
+    case Capability::append: return "append";
+    case Capability::append_granularity: return "append_granularity";
+    case Capability::shrink: return "shrink";
+    case Capability::discard: return "discard";
+    case Capability::map: return "map";
+    case Capability::transfer: return "transfer";
+    case Capability::publish: return "publish";
+    case Capability::gather: return "gather";
+    case Capability::max_object_size: return "max_object_size";
+  }
+  return "unknown";
+}
+
+/// Every capability, in the order of their declaration.
+inline constexpr std::array all_capabilities{Capability::reader_at,
+                                             Capability::seeker,
+                                             Capability::append,
+                                             Capability::append_granularity,
+                                             Capability::shrink,
+                                             Capability::discard,
+                                             Capability::map,
+                                             Capability::transfer,
+                                             Capability::publish,
+                                             Capability::gather,
+                                             Capability::max_object_size};
 
 /// One rule of the contract, and how it is tried.
 struct Clause {

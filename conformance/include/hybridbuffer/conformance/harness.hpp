@@ -110,62 +110,18 @@ concept has_name = requires {
   { Harness::name } -> std::convertible_to<std::string_view>;
 };
 
-// clang-format off: a table, a row a member
+// How the optional members are recognised: harness_members.hpp.
 
+/// Stops the compilation with a sentence for each trait of another type.
 template <class Harness>
-[[nodiscard]] Traits traits_of([[maybe_unused]] const Harness& h) {
-  Traits t;
-#define HYBRIDBUFFER_TRAIT(member, Type)                                                                       \
-  if constexpr (requires { h.member; }) {                                                                      \
-    static_assert(std::convertible_to<decltype(h.member), Type>, "the trait " #member " must be: " #Type);     \
-    t.member = static_cast<Type>(h.member);                                                                    \
-  }
-  HYBRIDBUFFER_TRAIT(chunk_size, std::uint64_t)
-  HYBRIDBUFFER_TRAIT(max_object_size, std::uint64_t)
-  HYBRIDBUFFER_TRAIT(second_writer, SecondWriter)
-  HYBRIDBUFFER_TRAIT(remove_while_reading, RemoveWhileReading)
-  HYBRIDBUFFER_TRAIT(integrity, Integrity)
-  HYBRIDBUFFER_TRAIT(max_lifetime, std::chrono::seconds)
-  HYBRIDBUFFER_TRAIT(durable, bool)
-  HYBRIDBUFFER_TRAIT(op_deadline, std::chrono::milliseconds)
-  HYBRIDBUFFER_TRAIT(memory_bound, std::uint64_t)
-  HYBRIDBUFFER_TRAIT(crash_residue, CrashResidue)
-#undef HYBRIDBUFFER_TRAIT
-  return t;
-}
-
+consteval bool explain_traits();
+/// Stops the compilation with a sentence for each hook of another signature.
 template <class Harness>
-[[nodiscard]] Hooks hooks_of([[maybe_unused]] Harness& h) {
-  Hooks hooks;
-#define HYBRIDBUFFER_HOOK(member, Signature)                                                                                   \
-  if constexpr (requires { &Harness::member; }) {                                                                              \
-    constexpr bool member##_holds = requires(decltype(hooks.member)& f) { f = [&h](auto&&... a) -> decltype(h.member(std::forward<decltype(a)>(a)...)) { return h.member(std::forward<decltype(a)>(a)...); }; }; \
-    static_assert(member##_holds, "the hook must be: " Signature);                                                             \
-    hooks.member = [&h](auto&&... a) -> decltype(h.member(std::forward<decltype(a)>(a)...)) { return h.member(std::forward<decltype(a)>(a)...); }; \
-  }
-  HYBRIDBUFFER_HOOK(stored_objects, "std::size_t stored_objects();")
-  HYBRIDBUFFER_HOOK(stored_bytes, "std::uint64_t stored_bytes();")
-  HYBRIDBUFFER_HOOK(primitive_calls, "std::uint64_t primitive_calls();")
-  HYBRIDBUFFER_HOOK(inject, "bool inject(const Fault& fault);")
-  HYBRIDBUFFER_HOOK(faults_fired, "std::uint64_t faults_fired();")
-  HYBRIDBUFFER_HOOK(damage, "bool damage(Damage kind);")
-  HYBRIDBUFFER_HOOK(set_chunk_size, "bool set_chunk_size(std::uint64_t n);")
-  HYBRIDBUFFER_HOOK(advance_clock, "bool advance_clock(std::chrono::seconds d);")
-  HYBRIDBUFFER_HOOK(plant_foreign, "void plant_foreign();")
-  HYBRIDBUFFER_HOOK(foreign_intact, "bool foreign_intact();")
-  HYBRIDBUFFER_HOOK(trim, "void trim();")
-  HYBRIDBUFFER_HOOK(publish_destination, "std::string publish_destination();")
-  HYBRIDBUFFER_HOOK(read_published, "std::optional<std::vector<std::byte>> read_published(std::string_view destination);")
-  HYBRIDBUFFER_HOOK(remove_published, "void remove_published(std::string_view destination);")
-  HYBRIDBUFFER_HOOK(roots, "std::vector<std::string> roots();")
-  HYBRIDBUFFER_HOOK(secrets, "std::vector<std::string> secrets();")
-#undef HYBRIDBUFFER_HOOK
-  static_assert(requires { &Harness::inject; } == requires { &Harness::faults_fired; }, "inject() and faults_fired() come together");
-  static_assert(requires { &Harness::plant_foreign; } == requires { &Harness::foreign_intact; }, "plant_foreign() and foreign_intact() come together");
-  return hooks;
-}
-
-// clang-format on
+consteval bool explain_hooks();
+template <class Harness>
+[[nodiscard]] Traits traits_of(const Harness& h);
+template <class Harness>
+[[nodiscard]] Hooks hooks_of(Harness& h);
 
 }  // namespace detail
 
@@ -220,7 +176,10 @@ consteval bool explain_harness() {
   constexpr bool makes = detail::has_make_backend<Harness>;
   static_assert(makes, "a harness needs: Result<Backend> make_backend();");
   if constexpr (makes) static_assert(explain_storage_backend<detail::backend_of_harness<Harness>>());
+  static_assert(detail::explain_traits<Harness>() && detail::explain_hooks<Harness>());
   return true;
 }
 
 }  // namespace hybridbuffer::conformance
+
+#include <hybridbuffer/conformance/harness_members.hpp>

@@ -4,8 +4,10 @@
 #include <hybridbuffer/conformance/options.hpp>
 #include <hybridbuffer/conformance/report.hpp>
 #include <hybridbuffer/conformance/subject.hpp>
+#include <hybridbuffer/conformance/trace.hpp>
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,6 +37,7 @@ struct ChildChannel {
   int trace = -1;
 };
 /// Runs the clause and hands the result to the parent. Returns: the exit status.
+[[nodiscard]] int run_as_child(const std::function<ClauseResult(TracePage&)>& run_clause, const ChildChannel& channel);
 [[nodiscard]] int run_as_child(Subject& subject, const Clause& clause, const Options& options, const ChildChannel& channel);
 
 }  // namespace hybridbuffer::conformance

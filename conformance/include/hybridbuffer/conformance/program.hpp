@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,17 @@ template <class Harness>
 [[nodiscard]] int run_program(int count, char** arguments) {
   return run_program([] { return std::make_unique<detail::HarnessSubject<Harness>>(); },
                      std::vector<std::string>(arguments, arguments + count));
+}
+
+/// For a program with a main() of its own whose clauses run in children (see boost_test.hpp): the child's part.
+/// Returns: the exit status when this process is such a child; nothing otherwise.
+[[nodiscard]] std::optional<int> run_if_child(const MakeSubject& make_subject, const std::vector<std::string>& arguments);
+
+template <class Harness>
+  requires(explain_harness<Harness>() && conformance_harness<Harness>)
+[[nodiscard]] std::optional<int> run_if_child(int count, char** arguments) {
+  return run_if_child([] { return std::make_unique<detail::HarnessSubject<Harness>>(); },
+                      std::vector<std::string>(arguments, arguments + count));
 }
 
 }  // namespace hybridbuffer::conformance

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,14 @@ enum class Verdict : std::uint8_t {
   return "UNKNOWN";
 }
 
+/// What brought a failure to light.
+enum class Cause : std::uint8_t {
+  check,        ///< one of the clause's own checks
+  warm_up,      ///< the plain life cycle that comes before each clause
+  left_behind,  ///< what the clause left in the store or in the process
+  ended,        ///< the process crashed, hung or was ended
+};
+
 /// What became of one clause.
 struct ClauseResult {
   const Clause* clause = nullptr;
@@ -41,8 +50,10 @@ struct ClauseResult {
   std::uint64_t checks = 0;
   std::uint64_t size_reached = 0;  ///< bytes of the largest object
   double seconds = 0;
+  std::optional<Capabilities> capabilities{};  ///< what the locations of this clause declared; unset where none was made
   /// A required clause that did not run although nothing that the author declared or left out explains it: counts as a failure.
   bool missing = false;
+  Cause cause = Cause::check;  ///< of a failure
 };
 
 /// What a run found.
@@ -53,10 +64,14 @@ struct Report {
   Traits traits{};
   std::vector<std::string> hooks{};  ///< the hooks that were recognised
   std::vector<ClauseResult> results{};
-  std::string program{};  ///< how to call it again; empty: no program of its own
+  std::string_view set = clause_set;  ///< the clause set that ran, with its version
+  std::string program{};                 ///< how to call it again; empty: no program of its own
+  std::vector<std::string> arguments{};  ///< what the program needs before its options
+  std::size_t clauses_in_set = 0;        ///< how many clauses there are; more than results: only some were wanted
 
   [[nodiscard]] std::size_t count(Verdict verdict) const {
-    return static_cast<std::size_t>(std::count_if(results.begin(), results.end(), [&](const ClauseResult& r) { return r.verdict == verdict; }));
+    return static_cast<std::size_t>(
+        std::count_if(results.begin(), results.end(), [&](const ClauseResult& r) { return r.verdict == verdict; }));
   }
   /// True when every required clause passed and at least one ran.
   [[nodiscard]] bool passed() const { return exit_code() == 0; }
@@ -72,5 +87,8 @@ struct Report {
     return found == results.end() ? nullptr : &*found;
   }
 };
+
+/// A result in words: the rule, what was seen, the operations, where to look. For a log; the lines end in newlines.
+[[nodiscard]] std::string describe(const ClauseResult& result);
 
 }  // namespace hybridbuffer::conformance

@@ -47,22 +47,40 @@ enum class Operation : std::uint16_t {
   destroy,
   inject,
   damage,
+  // of a memory policy
+  prepare,
+  commit,
+  chunks,
+  chunk_at,
+  copy_out,
+  drop_front,
+  truncate,
+  clear,
+  capacity,
+  // of a spill policy
+  decide,
+  room,
+  settle,
 };
 
 [[nodiscard]] constexpr std::string_view name_of(Operation operation) noexcept {
-  constexpr std::array<std::string_view, 25> names{"make_backend", "create",      "append",         "open",        "open_seeker",
+  constexpr std::array<std::string_view, 37> names{"make_backend", "create",      "append",         "open",        "open_seeker",
                                                    "open_reader_at", "remove",    "shrink",         "discard",     "map",
                                                    "transfer_to",  "transfer_from", "publish",      "write",       "write (pieces)",
                                                    "close",        "read",        "seek",           "read_at",     "size",
-                                                   "move from",    "move-assign from", "destroy",   "inject fault", "damage"};
+                                                   "move from",    "move-assign from", "destroy",   "inject fault", "damage",
+                                                   "prepare",      "commit",      "chunks",         "chunk_at",    "copy_out",
+                                                   "drop_front",   "truncate",    "clear",          "capacity",    "decide",
+                                                   "room",         "settle"};
   return names[static_cast<std::size_t>(operation)];
 }
 
 /// What an operation was applied to.
-enum class Subjects : std::uint8_t { harness, location, writer, reader, seeker, reader_at, window };
+enum class Subjects : std::uint8_t { harness, location, writer, reader, seeker, reader_at, window, memory, spill };
 
 [[nodiscard]] constexpr std::string_view name_of(Subjects subject) noexcept {
-  constexpr std::array<std::string_view, 7> names{"harness", "location", "writer", "reader", "seeker", "reader_at", "window"};
+  constexpr std::array<std::string_view, 9> names{"harness",   "location", "writer", "reader",      "seeker",
+                                                  "reader_at", "window",   "memory policy", "spill policy"};
   return names[static_cast<std::size_t>(subject)];
 }
 
@@ -184,7 +202,8 @@ class Trace {
   if (record.subject != Subjects::harness) text += " " + std::to_string(record.handle);
   text.append(": ").append(name_of(record.operation));
   const bool two = record.operation == Operation::read_at || record.operation == Operation::discard || record.operation == Operation::map ||
-                   record.operation == Operation::transfer_to;
+                   record.operation == Operation::transfer_to || record.operation == Operation::copy_out || record.operation == Operation::decide ||
+                   record.operation == Operation::room;
   switch (record.operation) {
     case Operation::write:
     case Operation::write_pieces:
@@ -194,6 +213,12 @@ class Trace {
     case Operation::move_construct:
     case Operation::move_assign:
     case Operation::inject:
+    case Operation::prepare:
+    case Operation::commit:
+    case Operation::chunk_at:
+    case Operation::drop_front:
+    case Operation::truncate:
+    case Operation::settle:
     case Operation::damage: text += "(" + std::to_string(record.first) + ")"; break;
     case Operation::seek:
       text += "(" + std::to_string(static_cast<std::int64_t>(record.first)) + ", " +
@@ -208,8 +233,10 @@ class Trace {
   if (record.outcome == TraceRecord::threw) return text + " threw";
   if (record.outcome != TraceRecord::succeeded) return text.append(" -> ").append(name_of(static_cast<errc>(record.outcome)));
   const bool counts = two || record.operation == Operation::read || record.operation == Operation::seek ||
-                      record.operation == Operation::size || record.operation == Operation::transfer_from;
-  return counts && record.operation != Operation::discard ? text + " -> " + std::to_string(record.value) : text;
+                      record.operation == Operation::size || record.operation == Operation::transfer_from || record.operation == Operation::prepare ||
+                      record.operation == Operation::chunk_at || record.operation == Operation::capacity;
+  if (record.operation == Operation::decide) return text + (record.value == 0 ? " -> keep" : record.value == 1 ? " -> spill" : " -> reject");
+  return counts && record.operation != Operation::discard && record.operation != Operation::copy_out ? text + " -> " + std::to_string(record.value) : text;
 }
 
 /// The operations of the running case, oldest first; the last `most` of them.
@@ -218,7 +245,7 @@ class Trace {
   const std::uint64_t count = page.count.load(std::memory_order_acquire);
   const std::uint64_t start = page.case_start.load(std::memory_order_relaxed);
   const std::uint64_t kept = count < start ? 0 : count - start;
-  const std::uint64_t shown = std::min(kept, std::min<std::uint64_t>(TracePage::length, most));
+  const std::uint64_t shown = std::min<std::uint64_t>({kept, TracePage::length, most});
   if (shown < kept) lines.push_back("... " + std::to_string(kept - shown) + " operations before");
   for (std::uint64_t i = count - shown; i < count; ++i) lines.push_back(text_of(page.ring[i % TracePage::length]));
   return lines;
