@@ -1,11 +1,12 @@
 #include <hybridbuffer/conformance/program.hpp>
 
-#include <hybridbuffer/conformance/catalogue.hpp>
 #include <hybridbuffer/conformance/isolation.hpp>
+#include <hybridbuffer/conformance/kit.hpp>
 #include <hybridbuffer/conformance/run.hpp>
 
 #include "command_line.hpp"
 #include "render.hpp"
+#include "storage_kit.hpp"
 
 #include <algorithm>
 #include <array>
@@ -65,30 +66,31 @@ class Patience {
   Watchdog watchdog_;
 };
 
-std::size_t clauses_of(const CommandLine& line) {
-  const auto all = catalogue();
-  return static_cast<std::size_t>(
-      std::count_if(all.begin(), all.end(), [&](const Clause* clause) { return line.wants(*clause) || clause->family() == "META"; }));
+std::size_t clauses_to_run(const Kit& kit, const CommandLine& line) {
+  return static_cast<std::size_t>(std::count_if(kit.clauses.begin(), kit.clauses.end(),
+                                                [&](const Clause* clause) { return line.wants(*clause) || clause->family() == "META"; }));
 }
 
-Report run_once(const MakeSubject& make_subject, const CommandLine& line, const Options& options, const std::string& program) {
-  const auto subject = make_subject();
-  Report report = start_report(*subject, options);
+Report run_once(const Kit& kit, const CommandLine& line, const Options& options, const std::string& program) {
+  const auto session = kit.open();
+  Report report = session->start_report(options);
   report.program = program;
+  report.arguments = kit.arguments;
+  report.clauses_in_set = kit.clauses.size();
   Patience patience{line.hang_after, options.tier};
-  Progress progress{clauses_of(line)};
+  Progress progress{clauses_to_run(kit, line)};
   TracePage page;
   const ClauseRunner runner = [&](const Clause& clause, const Options& current) {
     progress.start(clause);
     if (line.in_process) {
       page.count = page.case_start = 0;
-      return run_clause(*subject, clause, current, page);
+      return session->run_clause(clause, current, page);
     }
-    ClauseResult result = run_in_child("/proc/self/exe", {}, clause, current, patience.watchdog());
+    ClauseResult result = run_in_child("/proc/self/exe", kit.arguments, clause, current, patience.watchdog());
     patience.learn(result);
     return result;
   };
-  finish_report(report, run_clauses(runner, options, [&](const Clause& clause) { return line.wants(clause); }));
+  finish_report(report, session->run_clauses(runner, options, [&](const Clause& clause) { return line.wants(clause); }));
   return report;
 }
 
@@ -118,13 +120,13 @@ int worse(int one, int other) {
   return std::max(one, other);
 }
 
-int run_rounds(const MakeSubject& make_subject, const CommandLine& line, const std::string& program) {
+int run_rounds(const Kit& kit, const CommandLine& line, const std::string& program) {
   int status = 0;
   std::optional<Report> shown;
   for (std::uint64_t round = 0; round < line.repeat; ++round) {
     Options options = line.options;
     options.seed += round;
-    Report report = run_once(make_subject, line, options, program);
+    Report report = run_once(kit, line, options, program);
     std::fputs(render_text(report, wants_colour()).c_str(), stdout);
     std::fflush(stdout);
     status = worse(status, report.exit_code());
@@ -133,39 +135,47 @@ int run_rounds(const MakeSubject& make_subject, const CommandLine& line, const s
   return shown && !write_files(line, *shown) ? worse(status, 2) : status;
 }
 
-int run_one_as_child(const MakeSubject& make_subject, const CommandLine& line) {
-  const auto subject = make_subject();
-  const Clause* clause = line.clauses.empty() ? nullptr : find_clause(line.clauses.front());
-  return clause == nullptr ? 2 : run_as_child(*subject, *clause, line.options, *line.child);
+int run_one_as_child(const Kit& kit, const CommandLine& line) {
+  const auto session = kit.open();
+  const Clause* clause = line.clauses.empty() ? nullptr : kit.find(line.clauses.front());
+  if (clause == nullptr) return 2;
+  Options options = line.options;
+  options.own_process = true;
+  return run_as_child([&](TracePage& page) { return session->run_clause(*clause, options, page); }, *line.child);
 }
 
-void list_clauses() {
-  for (const Clause* clause : catalogue()) std::printf("%-12s %s\n", std::string{clause->id}.c_str(), std::string{clause->rule}.c_str());
+void list_clauses(const Kit& kit) {
+  for (const Clause* clause : kit.clauses) std::printf("%-12s %s\n", std::string{clause->id}.c_str(), std::string{clause->rule}.c_str());
 }
 
 }  // namespace
 
-int run_program(const MakeSubject& make_subject, const std::vector<std::string>& arguments) {
-  const CommandLine line = parse_command_line(arguments);
+int run_program(const Kit& kit, const std::vector<std::string>& arguments) {
+  const CommandLine line = parse_command_line(arguments, kit.clauses);
   const std::string program = arguments.empty() ? "" : arguments.front();
   if (!line.error.empty()) {
     std::fprintf(stderr, "%s: %s\nTry %s --help.\n", program.c_str(), line.error.c_str(), program.c_str());
     return 2;
   }
   if (line.help) return std::fputs(usage_text(), stdout), 0;
-  if (line.list) return list_clauses(), 0;
+  if (line.list) return list_clauses(kit), 0;
   try {
-    return line.child ? run_one_as_child(make_subject, line) : run_rounds(make_subject, line, program);
+    return line.child ? run_one_as_child(kit, line) : run_rounds(kit, line, program);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s: the harness or the kit failed: %s\n", program.c_str(), error.what());
     return 2;
   }
 }
 
+int run_program(const MakeSubject& make_subject, const std::vector<std::string>& arguments) {
+  return run_program(storage_kit(make_subject), arguments);
+}
+
 std::optional<int> run_if_child(const MakeSubject& make_subject, const std::vector<std::string>& arguments) {
-  const CommandLine line = parse_command_line(arguments);
+  const Kit kit = storage_kit(make_subject);
+  const CommandLine line = parse_command_line(arguments, kit.clauses);
   if (!line.error.empty() || !line.child) return {};
-  return run_one_as_child(make_subject, line);
+  return run_one_as_child(kit, line);
 }
 
 }  // namespace hybridbuffer::conformance

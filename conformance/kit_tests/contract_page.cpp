@@ -1,11 +1,14 @@
-// Holds the tables of docs/contract.md to the kit's catalogue, in both directions.
+// Holds the tables of a contract page to the catalogue of its kit, in both directions.
 //
-//   contract_page PAGE            fails, with what differs, when the page and the catalogue do not say the same
-//   contract_page PAGE --update   rewrites the tables
+//   contract_page KIT PAGE            fails, with what differs, when the page and the catalogue do not say the same
+//   contract_page KIT PAGE --update   rewrites the tables
 //
+// KIT is `storage` (docs/contract.md) or `policies` (docs/contract_policies.md).
 // A table stands between the lines `<!-- clauses FAMILY -->` and `<!-- end of clauses -->`.
 
 #include <hybridbuffer/conformance/catalogue.hpp>
+#include <hybridbuffer/conformance/memory_policy.hpp>
+#include <hybridbuffer/conformance/spill_policy.hpp>
 
 #include <algorithm>
 #include <cctype>
@@ -18,10 +21,20 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 using namespace hybridbuffer::conformance;
 
 namespace {
+
+std::vector<const Clause*> clauses;      // of the page
+std::string_view whom = "every backend"; // they apply to
+
+std::vector<const Clause*> policy_clauses() {
+  std::vector<const Clause*> all;
+  for (const auto kit : {memory_catalogue(), spill_catalogue()}) all.insert(all.end(), kit.begin(), kit.end());
+  return all;
+}
 
 // The rule as a cell of a table.
 std::string cell(std::string_view text) {
@@ -35,7 +48,7 @@ std::string cell(std::string_view text) {
 }
 
 std::string applies_to(const Clause& clause) {
-  std::string text = clause.capability ? "`" + std::string{name_of(*clause.capability)} + "`" : "every backend";
+  std::string text = clause.capability ? "`" + std::string{name_of(*clause.capability)} + "`" : std::string{whom};
   if (clause.obligation == Obligation::gated) text += ", by trait";
   if (clause.obligation == Obligation::hooked) text += ", with hook";
   if (clause.tier != Tier::quick) text += ", tier " + std::string{name_of(clause.tier)};
@@ -44,7 +57,7 @@ std::string applies_to(const Clause& clause) {
 
 std::string table(std::string_view family) {
   std::string text = "| Clause | Applies to | Rule |\n|---|---|---|\n";
-  for (const Clause* clause : catalogue()) {
+  for (const Clause* clause : clauses) {
     if (clause->family() != family) continue;
     text.append("| ").append(clause->id).append(" | ").append(applies_to(*clause)).append(" | ").append(cell(clause->rule)).append(" |\n");
   }
@@ -103,13 +116,12 @@ int differences(const std::string& page, const std::string& wanted) {
 
 int families_without_table(const std::set<std::string>& families) {
   int status = 0;
-  for (const Clause* clause : catalogue()) {
+  for (const Clause* clause : clauses) {
     if (!families.contains(std::string{clause->family()}))
       status = complain("the page has no table for the family of", std::string{clause->id});
   }
   for (const std::string& family : families) {
-    const auto all = catalogue();
-    if (std::none_of(all.begin(), all.end(), [&](const Clause* c) { return c->family() == family; })) {
+    if (std::none_of(clauses.begin(), clauses.end(), [&](const Clause* c) { return c->family() == family; })) {
       status = complain("the kit has no clause of the family", family);
     }
   }
@@ -123,7 +135,8 @@ int citations_of_nothing(const std::string& page) {
   static const std::set<std::string_view> others{"UTF-8"};
   for (auto at = std::sregex_iterator{page.begin(), page.end(), id}; at != std::sregex_iterator{}; ++at) {
     const std::string name = at->str(1);
-    if (find_clause(name) == nullptr && !others.contains(name))
+    const bool known = std::any_of(clauses.begin(), clauses.end(), [&](const Clause* clause) { return clause->id == name; });
+    if (!known && !others.contains(name))
       status = complain("the page cites a clause that the kit does not have", name);
   }
   return status;
@@ -132,18 +145,25 @@ int citations_of_nothing(const std::string& page) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 2) return std::fputs("usage: contract_page PAGE [--update]\n", stderr), 2;
-  std::ifstream file{arguments[1], std::ios::binary};
+  const std::string_view kit{count < 3 ? "" : arguments[1]};
+  if (kit != "storage" && kit != "policies") return std::fputs("usage: contract_page storage|policies PAGE [--update]\n", stderr), 2;
+  if (kit == "storage") {
+    clauses.assign(catalogue().begin(), catalogue().end());
+  } else {
+    clauses = policy_clauses();
+    whom = "every policy";
+  }
+  std::ifstream file{arguments[2], std::ios::binary};
   const std::string page{std::istreambuf_iterator<char>{file}, {}};
-  if (page.empty()) return complain("cannot read", arguments[1]);
+  if (page.empty()) return complain("cannot read", arguments[2]);
 
   std::set<std::string> families;
   const std::string wanted = rendered(page, families);
-  if (count == 3 && std::string_view{arguments[2]} == "--update") {
-    std::ofstream{arguments[1], std::ios::binary | std::ios::trunc} << wanted;
+  if (count == 4 && std::string_view{arguments[3]} == "--update") {
+    std::ofstream{arguments[2], std::ios::binary | std::ios::trunc} << wanted;
     return 0;
   }
   const int problems = differences(page, wanted) + families_without_table(families) + citations_of_nothing(page);
-  if (problems == 0) std::printf("%zu clauses, in the page as in the kit\n", catalogue().size());
+  if (problems == 0) std::printf("%zu clauses, in the page as in the kit\n", clauses.size());
   return problems == 0 ? 0 : 1;
 }

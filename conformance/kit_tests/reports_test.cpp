@@ -57,6 +57,7 @@ Report hostile_report() {
 Report passing_report() {
   Report report;
   report.name = "sound";
+  report.clauses_in_set = catalogue().size();
   for (const Clause* clause : catalogue()) report.results.push_back(result_of(*clause, Verdict::pass));
   return report;
 }

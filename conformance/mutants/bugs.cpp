@@ -145,7 +145,7 @@ const std::vector<Mutant>& table() {
     {"P47", handle_keeps_backend_pointer, "a reader keeps a pointer to its Backend", {"MOVE-4"}},
     {"P48", lifetime_never_refreshed, "using an object does not refresh its lifetime", {"DUR-1"}},
     {"P49", expired_object_is_short, "an object that expires while it is read comes to a clean end", {"DUR-1"}},
-    {"P50", lock_file_stays, "a killed writer's lock file blocks the next run", {"DUR-2"}},
+    {"P50", leftovers_never_expire, "what a killed writer leaves never expires", {"DUR-2"}},
     {"P51", reader_leaks_memory, "a reader leaks memory", {"RES-2"}},
     {"P52", failed_open_leaks_memory, "an open that fails leaks memory", {"RES-1"}},
     {"P53", destructor_keeps_object, "the Backend's destructor leaves the object", {"RES-3"}},
@@ -188,6 +188,7 @@ const std::vector<Mutant>& table() {
     {"P89", child_writer_drops_chunks, "a forked child's writer drops the parent's chunks", {"FORK-1"}},
     {"P90", child_reads_on, "a forked child can use the handles", {"FORK-1"}},
     {"P91", child_commits, "a forked child's writer commits", {"FORK-1"}},
+    {"P92", heap_overrun, "a chunk is copied beyond its buffer", {"RES-5"}},
   };
   return rows;
 }

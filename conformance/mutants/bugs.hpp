@@ -148,13 +148,14 @@ enum class Bug : std::uint8_t {
   // durability and resources
   lifetime_never_refreshed,
   expired_object_is_short,
-  lock_file_stays,
+  leftovers_never_expire,
   descriptor_leaks,
   reader_leaks_memory,
   failed_open_leaks_memory,
   destructor_keeps_object,
   file_in_working_directory,
   descriptor_inherited,
+  heap_overrun,
   // append
   append_zeroes_tail,
   append_needs_object,

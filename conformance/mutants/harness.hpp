@@ -42,7 +42,9 @@ struct ReferenceHarness {
   std::chrono::seconds max_lifetime = settings.max_lifetime.value_or(std::chrono::seconds::max());
   static constexpr bool durable = false;
   std::chrono::milliseconds op_deadline = 20 * Store::patience;
-  static constexpr CrashResidue crash_residue = CrashResidue::none;
+  std::uint64_t memory_bound = settings.buffer_until_close ? 2 * settings.max_object_size : 64 * settings.chunk_size;
+  // What a killed process had stored stays in the store, as in any that is a process of its own.
+  CrashResidue crash_residue = settings.max_lifetime ? CrashResidue::expires : CrashResidue::remains;
 
   std::size_t stored_objects() { return the_store()->stored_objects(); }
   std::uint64_t stored_bytes() { return the_store()->stored_bytes(); }

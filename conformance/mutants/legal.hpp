@@ -37,7 +37,9 @@ class SizelessBackend {
     mutants::Reader held;
   };
   struct ReaderAt {
-    [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const { return held.read_at(offset, bytes); }
+    [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+      return held.read_at(offset, bytes);
+    }
     mutants::ReaderAt held;
   };
 
@@ -61,7 +63,11 @@ class SizelessBackend {
 
 struct SizelessHarness : ReferenceHarness {
   static constexpr std::string_view name = "reference without size()";
-  Result<SizelessBackend> make_backend() { return storage.create_backend().transform([](Backend&& b) { return SizelessBackend{std::move(b)}; }); }
+  Result<SizelessBackend> make_backend() {
+    auto made = storage.create_backend();
+    if (!made) return std::unexpected{made.error()};
+    return SizelessBackend{std::move(*made)};
+  }
   void make_storage() = delete;
 };
 

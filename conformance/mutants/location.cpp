@@ -66,6 +66,7 @@ Result<void> Location::put_chunk(std::uint64_t generation, std::uint64_t chunk, 
   Bytes value(checksum_bytes + bytes.size());
   std::memcpy(value.data(), &sum, sizeof sum);
   std::copy(bytes.begin(), bytes.end(), value.begin() + checksum_bytes);
+  if (has(Bug::heap_overrun)) std::fill_n(value.data() + value.size(), 2 * sizeof(std::max_align_t), std::byte{0x3c});
   for (std::size_t done = 0; done < value.size();) {
     const auto taken = again([&] { return store_->put(key, done, std::span{value}.subspan(done)); });
     if (!taken) {

@@ -102,7 +102,7 @@ bool wanted(const CommandLine& line, std::string_view id) { return line.only.emp
 struct Kills {
   const Mutant* mutant;
   std::map<std::uint64_t, std::set<std::string_view>> by_seed{};
-  std::set<std::string_view> unknown{};  // named, and not in the catalogue
+  std::set<std::string_view> unknown{};                // named, and not in the catalogue
   std::map<std::string_view, std::string> survived{};  // what a clause that did not fail said
 };
 
@@ -132,7 +132,9 @@ std::vector<Kills> run_kills(const CommandLine& line, bool all_seeds) {
     const Trial& trial = trials[i];
     Kills& owner = kills[owners[i]];
     if (trial.result.verdict == Verdict::fail) owner.by_seed[trial.seed].insert(trial.clause->id);
-    else owner.survived[trial.clause->id] = std::string{name_of(trial.result.verdict)} + " at seed " + std::to_string(trial.seed) + " " + trial.result.seen;
+    else
+      owner.survived[trial.clause->id] =
+          std::string{name_of(trial.result.verdict)} + " at seed " + std::to_string(trial.seed) + " " + trial.result.seen;
   }
   return kills;
 }
@@ -157,7 +159,8 @@ bool report_kills(const std::vector<Kills>& kills) {
 std::vector<std::string_view> survivors_without(const std::vector<Kills>& kills, std::string_view clause) {
   std::vector<std::string_view> ids;
   for (const Kills& k : kills) {
-    const bool survives = std::any_of(k.by_seed.begin(), k.by_seed.end(), [&](const auto& seed) { return seed.second.size() == seed.second.count(clause); });
+    const bool survives =
+        std::any_of(k.by_seed.begin(), k.by_seed.end(), [&](const auto& seed) { return seed.second.size() == seed.second.count(clause); });
     const bool found = std::all_of(k.by_seed.begin(), k.by_seed.end(), [](const auto& seed) { return !seed.second.empty(); });
     if (survives && found) ids.push_back(k.mutant->id);
   }
@@ -203,12 +206,13 @@ bool run_legal(const CommandLine& line) {
       seconds += trial.result.seconds;
       const bool wrong = trial.result.verdict == Verdict::fail || trial.result.verdict == Verdict::unknown || trial.result.missing;
       if (!wrong) continue;
-      std::printf("FALSE ALARM %s (%s): %s %s %s\n", trial.choice.id.c_str(), std::string{legal.odd}.c_str(), std::string{trial.clause->id}.c_str(),
-                  std::string{name_of(trial.result.verdict)}.c_str(), trial.result.seen.c_str());
+      std::printf("FALSE ALARM %s (%s): %s %s %s\n", trial.choice.id.c_str(), std::string{legal.odd}.c_str(),
+                  std::string{trial.clause->id}.c_str(), std::string{name_of(trial.result.verdict)}.c_str(), trial.result.seen.c_str());
       for (const std::string& operation : trial.result.trace) std::printf("    %s\n", operation.c_str());
     }
-    std::printf("%-5s %-50s %3zu pass, %zu fail, %zu not run, %zu unknown; %.1f s\n", std::string{legal.id}.c_str(), std::string{legal.odd}.c_str(),
-                report.count(Verdict::pass), report.count(Verdict::fail), report.count(Verdict::not_run), report.count(Verdict::unknown), seconds);
+    std::printf("%-5s %-50s %3zu pass, %zu fail, %zu not run, %zu unknown; %.1f s\n", std::string{legal.id}.c_str(),
+                std::string{legal.odd}.c_str(), report.count(Verdict::pass), report.count(Verdict::fail), report.count(Verdict::not_run),
+                report.count(Verdict::unknown), seconds);
     all = report.passed() && all;
   }
   return all;
@@ -229,8 +233,8 @@ bool run_liars(const CommandLine& line) {
   for (std::size_t i = 0; i < trials.size(); ++i) {
     if (trials[i].result.verdict == Verdict::fail) continue;
     ++believed;
-    std::printf("BELIEVED %s: %s: %s %s\n", trials[i].choice.id.c_str(), std::string{owners[i]->lie}.c_str(), std::string{owners[i]->clause}.c_str(),
-                std::string{name_of(trials[i].result.verdict)}.c_str());
+    std::printf("BELIEVED %s: %s: %s %s\n", trials[i].choice.id.c_str(), std::string{owners[i]->lie}.c_str(),
+                std::string{owners[i]->clause}.c_str(), std::string{name_of(trials[i].result.verdict)}.c_str());
   }
   std::printf("liars: %zu of %zu found out\n", (trials.size() - believed) / seeds.size(), trials.size() / seeds.size());
   return believed == 0;
@@ -245,7 +249,8 @@ bool write_matrix(const CommandLine& line) {
     if (!wanted(line, mutant.id)) continue;
     for (const Clause* clause : catalogue()) {
       const bool named = std::find(mutant.clauses.begin(), mutant.clauses.end(), clause->id) != mutant.clauses.end();
-      if (named || clause->tier == Tier::quick) trials.push_back({.choice = {"--mutant", std::string{mutant.id}}, .clause = clause, .seed = 1});
+      if (named || clause->tier == Tier::quick)
+        trials.push_back({.choice = {"--mutant", std::string{mutant.id}}, .clause = clause, .seed = 1});
     }
   }
   run_trials(trials, line.jobs);
