@@ -43,10 +43,10 @@ inline constexpr std::string_view memory_clause_set = "hybridbuffer-memory-polic
 
 /// What is known of the policy without asking it.
 struct MemoryTraits {
-  bool stable = false;                        ///< it declares `stable`
-  std::optional<std::uint64_t> max_size{};    ///< its `max_size`
-  bool has_chunk_at = false;                  ///< it has `chunk_at`
-  bool memory_returns = true;                 ///< see above
+  bool stable = false;                      ///< it declares `stable`
+  std::optional<std::uint64_t> max_size{};  ///< its `max_size`
+  bool has_chunk_at = false;                ///< it has `chunk_at`
+  bool memory_returns = true;               ///< see above
 };
 
 /// The hooks of a harness; empty functions where it has none.
@@ -194,8 +194,8 @@ template <class Harness>
 }  // namespace hybridbuffer::conformance
 
 /// Makes a whole test program out of a harness of a memory policy. Requires: Harness is default-constructible.
-#define HYBRIDBUFFER_MEMORY_CONFORMANCE(Harness)                                                         \
-  int main(int count, char** arguments) {                                                                \
-    return hybridbuffer::conformance::run_program(hybridbuffer::conformance::memory_kit<Harness>(),      \
+#define HYBRIDBUFFER_MEMORY_CONFORMANCE(Harness)                                                           \
+  int main(int count, char** arguments) {                                                                  \
+    return hybridbuffer::conformance::run_program(hybridbuffer::conformance::memory_kit<Harness>(),        \
                                                   std::vector<std::string>(arguments, arguments + count)); \
   }

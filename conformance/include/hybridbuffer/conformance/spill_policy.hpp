@@ -158,8 +158,8 @@ template <class Harness>
 }  // namespace hybridbuffer::conformance
 
 /// Makes a whole test program out of a harness of a spill policy. Requires: Harness is default-constructible.
-#define HYBRIDBUFFER_SPILL_CONFORMANCE(Harness)                                                           \
-  int main(int count, char** arguments) {                                                                 \
-    return hybridbuffer::conformance::run_program(hybridbuffer::conformance::spill_kit<Harness>(),        \
-                                                  std::vector<std::string>(arguments, arguments + count));  \
+#define HYBRIDBUFFER_SPILL_CONFORMANCE(Harness)                                                            \
+  int main(int count, char** arguments) {                                                                  \
+    return hybridbuffer::conformance::run_program(hybridbuffer::conformance::spill_kit<Harness>(),         \
+                                                  std::vector<std::string>(arguments, arguments + count)); \
   }
