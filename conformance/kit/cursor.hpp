@@ -161,4 +161,20 @@ class Cursor {
   return std::min(chunk <= (c.most() - std::min(more, c.most())) / m ? m * chunk + more : c.most(), c.most());
 }
 
+/// As Context::expect_object, but only some windows by map where the object has many chunks: each map() may cost a look at all of them.
+inline void expect_object_of_many_chunks(Context& c, const Location& location, const Object& object, Route route, std::string_view what) {
+  if (route != Route::map || object.size() / c.chunk() < 64) return c.expect_object(location, object, route, what);
+  for (const std::uint64_t eighth : {0U, 1U, 3U, 4U, 7U}) {
+    const std::uint64_t at = object.size() / 8 * eighth;
+    for (const std::uint64_t offset : {at, at / c.chunk() * c.chunk(), object.size() - 1}) {
+      const Window window = c.require(location.map(offset, 17), std::string{what} + ": map(" + std::to_string(offset) + ", 17)");
+      c.check(!window.bytes().empty(), std::string{what} + ": map() shows nothing before the end");
+      c.expect_bytes(object, offset, window.bytes().first(std::min<std::size_t>(window.bytes().size(), 17)), std::string{what} + " by map()");
+    }
+  }
+}
+inline void expect_object_of_many_chunks(Context& c, const Location& location, const Object& object, std::string_view what) {
+  for (const Route route : c.routes()) expect_object_of_many_chunks(c, location, object, route, what);
+}
+
 }  // namespace hybridbuffer::conformance

@@ -130,7 +130,7 @@ class Descriptor {
 // Memory in which a child leaves its trace.
 class SharedPage {
  public:
-  SharedPage() : memory_{::memfd_create("trace", 0)} {
+  SharedPage() : memory_{::memfd_create("trace", MFD_CLOEXEC)} {
     if (memory_.get() < 0 || ::ftruncate(memory_.get(), sizeof(TracePage)) != 0) return;
     void* address = ::mmap(nullptr, sizeof(TracePage), PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
     if (address != MAP_FAILED) page_ = new (address) TracePage{};
@@ -212,7 +212,7 @@ ClauseResult run_in_child(const std::string& program, const std::vector<std::str
   };
   const SharedPage shared;
   int ends[2];
-  if (shared.page() == nullptr || ::pipe(ends) != 0) return kit_failure("no memory or pipe for a child");
+  if (shared.page() == nullptr || ::pipe2(ends, O_CLOEXEC) != 0) return kit_failure("no memory or pipe for a child");
   Descriptor from_child{ends[0]};
   Descriptor to_parent{ends[1]};
 
@@ -222,7 +222,9 @@ ClauseResult run_in_child(const std::string& program, const std::vector<std::str
   pointers.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addclose(&actions, from_child.get());
+  // Several children may be started at once: each gets its own two ends, and keeps no other's open. (dup2 onto itself clears
+  // close-on-exec here.)
+  for (const int own : {to_parent.get(), shared.descriptor()}) ::posix_spawn_file_actions_adddup2(&actions, own, own);
   ::posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);  // what a backend prints is no part of the report
   // A group of its own, so that the watchdog also ends what the child starts.
   posix_spawnattr_t attributes;

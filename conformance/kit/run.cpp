@@ -86,6 +86,7 @@ ClauseResult run_clause(Subject& subject, const Clause& clause, const Options& o
     result.capabilities = context.capabilities();
     if (auto reason = gate(clause, context.capabilities(), options.tier); !reason.empty()) return finish(Verdict::not_run, reason);
     if (context.hooks().plant_foreign) context.hooks().plant_foreign();
+    std::jthread{[] {}}.join();  // a sanitizer's runtime keeps a thread of its own from the first one on
     const Baseline baseline{context.hooks()};
     const auto note = [&] {
       result.parts_not_run = context.parts_not_run();

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -157,7 +158,9 @@ std::vector<std::pair<std::string_view, std::string>> declared_traits(const Trai
 std::vector<const ClauseResult*> slowest(const Report& report, std::size_t most) {
   std::vector<const ClauseResult*> all;
   for (const ClauseResult& result : report.results) all.push_back(&result);
-  std::stable_sort(all.begin(), all.end(), [](const ClauseResult* a, const ClauseResult* b) { return a->seconds > b->seconds; });
+  std::sort(all.begin(), all.end(), [](const ClauseResult* a, const ClauseResult* b) {
+    return a->seconds != b->seconds ? a->seconds > b->seconds : std::less<>{}(a, b);  // of the same vector: the order of the clauses
+  });
   all.resize(std::min(all.size(), most));
   return all;
 }

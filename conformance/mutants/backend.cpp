@@ -1,10 +1,15 @@
 #include "backend.hpp"
 
+#include "bugs.hpp"
+
 #include <hybridbuffer/detail/descriptor.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -13,11 +18,22 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
 namespace hybridbuffer::conformance::mutants {
 namespace {
+
+// A transfer that failed has taken nothing; where a source cannot go back its bytes are lost.
+std::unexpected<Error> give_back(int source, std::uint64_t n, Error error) {
+  if (!has(Bug::transfer_loses_source_offset)) ::lseek(source, -static_cast<off_t>(n), SEEK_CUR);
+  return std::unexpected{std::move(error)};
+}
+
+constexpr const char* stray_file = "reference-backend.tmp";
+
+}  // namespace
 
 std::string random_prefix() {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -32,19 +48,22 @@ std::string random_prefix() {
   return name;
 }
 
-// A transfer that failed has taken nothing; where a source cannot go back its bytes are lost.
-std::unexpected<Error> give_back(int source, std::uint64_t n, Error error) {
-  ::lseek(source, -static_cast<off_t>(n), SEEK_CUR);
-  return std::unexpected{std::move(error)};
-}
-
-}  // namespace
-
-Backend::Backend(std::shared_ptr<Store> store, const Settings& settings)
-    : location_{std::make_shared<Location>(std::move(store), settings, random_prefix())},
+Backend::Backend(std::shared_ptr<Store> store, const Settings& settings, std::string prefix)
+    : location_{std::make_shared<Location>(std::move(store), settings, std::move(prefix))},
       capabilities_{settings.capabilities},
       granularity_{settings.chunk_size},
-      max_object_size_{settings.max_object_size} {}
+      max_object_size_{settings.max_object_size} {
+  if (has(Bug::descriptor_inherited)) location_->bugs.descriptor = ::open("/dev/null", O_RDONLY);  // NOLINT(android-cloexec-open)
+}
+
+Backend::Backend(Backend&& other) noexcept
+    : location_{std::move(other.location_)},
+      capabilities_{other.capabilities_},
+      granularity_{other.granularity_},
+      max_object_size_{other.max_object_size_},
+      factory_{std::move(other.factory_)} {
+  if (location_ != nullptr) ++location_->bugs.backend_moves;
+}
 
 Backend& Backend::operator=(Backend&& other) noexcept {
   if (this == &other) return *this;
@@ -53,18 +72,31 @@ Backend& Backend::operator=(Backend&& other) noexcept {
   capabilities_ = other.capabilities_;
   granularity_ = other.granularity_;
   max_object_size_ = other.max_object_size_;
+  factory_ = std::move(other.factory_);
+  if (location_ != nullptr) ++location_->bugs.backend_moves;
   return *this;
 }
 
 void Backend::retire() noexcept {
-  if (location_ == nullptr || !location_->is_ours()) return;
+  if (location_ == nullptr) return;
+  if (!location_->is_ours() && !has(Bug::child_removes_object)) return;
   const std::lock_guard lock{location_->mutex};
   ++location_->epoch;
+  ++location_->bugs.backend_moves;
+  if (location_->bugs.descriptor >= 0) ::close(std::exchange(location_->bugs.descriptor, -1));
+  if (has(Bug::file_in_working_directory)) ::unlink(stray_file);
+  if (has(Bug::publish_goes_with_backend)) {
+    for (const std::string& destination : location_->bugs.published) location_->store().erase(destination);
+  }
+  if (has(Bug::destructor_keeps_object)) return;
   static_cast<void>(location_->drop_all());
 }
 
 Result<void> Backend::check(OperationName operation) const {
-  if (location_ == nullptr || !location_->is_ours()) return failure(errc::closed, operation);
+  if (location_ == nullptr && !has(Bug::moved_from_dereferences_null)) return failure(errc::closed, operation);
+  if (!location_->is_ours()) return failure(errc::closed, operation);
+  if (location_->bugs.wedged) return failure(errc::unavailable, operation, "after an earlier failure");
+  if (has(Bug::factory_takes_backends_along) && factory_.expired()) return failure(errc::closed, operation, "the factory is gone");
   return {};
 }
 
@@ -73,14 +105,18 @@ Result<void> Backend::check(OperationName operation) const {
 Result<std::pair<std::uint64_t, std::uint64_t>> Backend::start_writer(OperationName operation) {
   if (auto usable = check(operation); !usable) return std::unexpected{std::move(usable).error()};
   const std::lock_guard lock{location_->mutex};
+  location_->bugs.was_used = true;
   if (location_->writers != 0 && location_->settings().second_writer == SecondWriter::busy) {
     return failure(errc::busy, operation, location_->prefix());
   }
   if (location_->settings().probe_at_create) {
     if (auto there = location_->probe(operation); !there) return std::unexpected{std::move(there).error()};
   }
-  ++location_->writers;
-  return std::pair{++location_->last_generation, location_->epoch};
+  if (has(Bug::file_in_working_directory)) ::close(::open(stray_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (has(Bug::create_truncates)) static_cast<void>(location_->drop_all());
+  const bool is_second = location_->writers++ != 0;
+  if (!(has(Bug::second_create_repoints_first) && is_second)) ++location_->last_generation;
+  return std::pair{location_->last_generation, location_->epoch};
 }
 
 Result<Writer> Backend::create() {
@@ -99,6 +135,8 @@ Result<Writer> Backend::append() {
   };
   auto base = location_->committed("append to an object");
   if (!base) return give_up(std::move(base).error());
+  if (has(Bug::append_needs_object) && !*base) return give_up(Error{errc::not_found, "append to an object"});
+  if (has(Bug::append_descriptor_leaks)) leak_descriptor();
   Bytes tail;
   if (*base && (*base)->size % (*base)->chunk_size != 0) {
     const std::uint64_t last = (*base)->chunks.size() - 1;
@@ -106,6 +144,12 @@ Result<Writer> Backend::append() {
     if (!bytes) return give_up(std::move(bytes).error());
     if (!*bytes) return give_up(Error{errc::corrupted, "append to an object whose end is lost", location_->prefix()});
     tail = std::move(**bytes);
+    if (has(Bug::shrink_keeps_tail)) {
+      if (const auto stored = location_->store().peek(chunk_key(location_->prefix(), (*base)->chunks.back(), last))) {
+        (*base)->size += stored->size() - checksum_bytes - tail.size();
+        tail.assign(stored->begin() + checksum_bytes, stored->end());
+      }
+    }
   }
   return Writer{location_, started->first, started->second, std::move(*base), std::move(tail)};
 }
@@ -120,21 +164,65 @@ Result<std::shared_ptr<const View>> Backend::view(OperationName operation) const
     ++location_->readers;
   }
   auto manifest = location_->committed(operation);
+  if (manifest) manifest = mistaken(std::move(*manifest));
   if (!manifest || !*manifest) {
     location_->reader_gone();
+    if (has(Bug::failed_open_leaks_memory)) leak_memory();
     if (!manifest) return std::unexpected{std::move(manifest).error()};
     return failure(errc::not_found, operation, location_->prefix());
   }
-  return std::make_shared<const View>(location_, std::move(**manifest));
+  if (has(Bug::descriptor_leaks)) leak_descriptor();
+  auto opened = std::make_shared<const View>(location_, std::move(**manifest));
+  if (has(Bug::open_fetches_all)) {
+    for (std::uint64_t at = 0; at < opened->size(); at += location_->settings().chunk_size) static_cast<void>(opened->chunk_at(at));
+  }
+  return opened;
+}
+
+// What a broken open takes to be committed; mostly what is.
+std::optional<Manifest> Backend::mistaken(std::optional<Manifest> manifest) const {
+  BugState& bugs = location_->bugs;
+  const Manifest empty{.object = 0, .generation = 0, .size = 0, .chunk_size = location_->settings().chunk_size, .chunks = {}};
+  switch (chosen_bug()) {
+    case Bug::open_fresh_gives_empty: return manifest ? manifest : empty;
+    case Bug::open_fresh_dereferences_null:
+      if (!manifest) return *static_cast<const volatile std::uint64_t*>(nullptr) != 0 ? manifest : empty;
+      return manifest;
+    case Bug::open_remembers_removed:
+      if (manifest) bugs.remembered = manifest;
+      return bugs.remembered;
+    case Bug::commit_shows_late: return std::chrono::steady_clock::now() < bugs.visible_at ? bugs.remembered : manifest;
+    case Bug::lazy_open_races: {
+      if (!bugs.filled.exchange(true)) {
+        std::this_thread::sleep_for(std::chrono::microseconds{50});
+        const std::lock_guard lock{bugs.memory};
+        bugs.remembered = manifest;
+      }
+      const std::lock_guard lock{bugs.memory};
+      return bugs.remembered;
+    }
+    default: return manifest;
+  }
 }
 
 Result<Reader> Backend::open() const {
   auto opened = view("open an object");
   if (!opened) return std::unexpected{std::move(opened).error()};
+  if (has(Bug::readers_share_cursor)) location_->bugs.cursor = 0;
   return Reader{std::move(*opened)};
+}
+Result<Reader> Backend::open_seeker() const {
+  auto opened = view("open an object");
+  if (!opened) return std::unexpected{std::move(opened).error()};
+  return Reader{std::move(*opened), true};
 }
 Result<ReaderAt> Backend::open_reader_at() const {
   auto opened = view("open an object");
+  if (!opened && has(Bug::read_at_sees_no_removal) && opened.error() == errc::not_found) {
+    const std::lock_guard lock{location_->mutex};
+    ++location_->readers;
+    return ReaderAt{std::make_shared<const View>(location_, Manifest{})};
+  }
   if (!opened) return std::unexpected{std::move(opened).error()};
   return ReaderAt{std::move(*opened)};
 }
@@ -144,10 +232,19 @@ Result<Window> Backend::map(std::uint64_t offset, std::size_t n) const {
   if (!opened) return std::unexpected{std::move(opened).error()};
   auto chunk = (*opened)->chunk_at(offset);
   if (!chunk) return std::unexpected{std::move(chunk).error()};
-  if (chunk->bytes.empty()) return Window{{}};
-  const auto from = chunk->bytes.begin() + static_cast<std::ptrdiff_t>(offset - chunk->begin);
-  const std::size_t count = std::min(n, static_cast<std::size_t>(chunk->bytes.end() - from));
-  return Window{Bytes(from, from + static_cast<std::ptrdiff_t>(count))};
+  if (chunk->bytes.empty()) return Window{nullptr, 0};
+  if (has(Bug::window_beyond_end)) chunk->bytes.resize(static_cast<std::size_t>(location_->settings().chunk_size));
+  const std::uint64_t from = has(Bug::window_starts_at_chunk) ? chunk->begin : offset;
+  auto bytes = std::make_shared<Bytes>(chunk->bytes.begin() + static_cast<std::ptrdiff_t>(from - chunk->begin), chunk->bytes.end());
+  const std::size_t count = std::min(n, bytes->size());
+  if (has(Bug::windows_share_buffer)) {
+    BugState& bugs = location_->bugs;
+    if (bugs.window == nullptr) bugs.window = std::make_shared<Bytes>(static_cast<std::size_t>(location_->settings().chunk_size));
+    std::copy(bytes->begin(), bytes->end(), bugs.window->begin());
+    bytes = bugs.window;
+  }
+  if (has(Bug::window_dies_at_append)) location_->bugs.windows.push_back(bytes);
+  return Window{std::move(bytes), count};
 }
 
 // Changes ------------------------------------------------------------------------------------------------------------------------
@@ -158,6 +255,11 @@ Result<void> Backend::remove() {
   if (location_->readers != 0 && location_->settings().remove_while_reading == RemoveWhileReading::busy) {
     return failure(errc::busy, "remove an object that is being read", location_->prefix());
   }
+  if (has(Bug::remove_refuses_while_read) && location_->readers != 0) return failure(errc::busy, "remove an object", location_->prefix());
+  if (has(Bug::remove_fresh_fails) && !location_->bugs.was_used) return failure(errc::not_found, "remove an object", location_->prefix());
+  if (has(Bug::second_remove_fails) && std::exchange(location_->bugs.was_removed, true))
+    return failure(errc::not_found, "remove an object");
+  if (has(Bug::open_works_after_remove)) return {};
   ++location_->epoch;
   location_->writers = 0;
   return location_->drop_all();
@@ -170,14 +272,22 @@ Result<void> Backend::shrink(std::uint64_t size) {
   const auto old = location_->committed("shrink an object");
   if (!old) return std::unexpected{old.error()};
   if (!*old) return failure(errc::not_found, "shrink an object", location_->prefix());
-  if (size > (*old)->size) return failure(errc::invalid_argument, "shrink an object to more than its size", location_->prefix());
+  if (size > (*old)->size && !has(Bug::shrink_grows)) {
+    return failure(errc::invalid_argument, "shrink an object to more than its size", location_->prefix());
+  }
   if (size == (*old)->size) return {};
+  if (size == 0 && has(Bug::shrink_to_nothing_removes)) return location_->drop_all();
   Manifest next = **old;
   next.generation = ++location_->last_generation;
   next.size = size;
   next.chunks.resize(static_cast<std::size_t>((size + next.chunk_size - 1) / next.chunk_size));
+  if (has(Bug::shrink_loses_boundary_chunk) && size != 0 && size % next.chunk_size == 0) {
+    next.chunks.pop_back();
+    next.size -= next.chunk_size;
+  }
   std::optional<Bytes> tail;
-  if (size % next.chunk_size != 0 && next.chunks.back() != Manifest::hole) {
+  const bool rewrites_tail = !has(Bug::shrink_keeps_tail) && !has(Bug::shrink_grows);
+  if (rewrites_tail && size % next.chunk_size != 0 && next.chunks.back() != Manifest::hole) {
     const std::uint64_t last = next.chunks.size() - 1;
     auto bytes = location_->get_chunk(next.chunks.back(), last, (*old)->length_of(last));
     if (!bytes) return std::unexpected{std::move(bytes).error()};
@@ -209,13 +319,19 @@ Result<void> Backend::discard(std::uint64_t offset, std::uint64_t n) {
   Manifest next = **old;
   if (offset >= next.size) return {};
   const std::uint64_t end = n < next.size - offset ? offset + n : next.size;
+  if (has(Bug::discard_frees_nothing)) return {};
+  const bool rounds_out = has(Bug::discard_takes_neighbours);
   bool any = false;
-  for (std::uint64_t i = (offset + next.chunk_size - 1) / next.chunk_size; i < next.chunks.size(); ++i) {
-    if (i * next.chunk_size + next.length_of(i) > end) break;
+  for (std::uint64_t i = (offset + (rounds_out ? 0 : next.chunk_size - 1)) / next.chunk_size; i < next.chunks.size(); ++i) {
+    if (rounds_out ? i * next.chunk_size >= end : i * next.chunk_size + next.length_of(i) > end) break;
     any = true;
     next.chunks[static_cast<std::size_t>(i)] = Manifest::hole;
   }
   if (!any) return {};
+  if (has(Bug::discard_cuts_tail) && end == next.size) {
+    while (!next.chunks.empty() && next.chunks.back() == Manifest::hole) next.chunks.pop_back();
+    next.size = next.chunks.size() * next.chunk_size;
+  }
   next.generation = ++location_->last_generation;
   if (auto done = location_->commit(next); !done) return done;
   location_->drop_chunks(**old, &next);
@@ -227,6 +343,7 @@ Result<void> Backend::discard(std::uint64_t offset, std::uint64_t n) {
 Result<std::uint64_t> Backend::transfer_to(int target, std::uint64_t offset, std::uint64_t n) const {
   auto opened = view("transfer from an object");
   if (!opened) return std::unexpected{std::move(opened).error()};
+  if (has(Bug::transfer_starts_over)) offset = 0;
   std::uint64_t moved = 0;
   while (moved < n) {
     auto chunk = (*opened)->chunk_at(offset + moved);
@@ -238,7 +355,7 @@ Result<std::uint64_t> Backend::transfer_to(int target, std::uint64_t offset, std
         hybridbuffer::detail::write_some(target, left.first(static_cast<std::size_t>(std::min<std::uint64_t>(n - moved, left.size()))));
     if (!count && moved == 0) return std::unexpected{count.error()};
     if (!count) break;
-    moved += *count;
+    moved += has(Bug::transfer_ignores_short_count) ? std::min<std::uint64_t>(n - moved, left.size()) : *count;
   }
   return moved;
 }
@@ -249,7 +366,7 @@ Result<std::uint64_t> Backend::transfer_from(int source, std::uint64_t n) {
   const std::uint64_t room = max_object_size_ - std::min(max_object_size_, writer->size());
   if (n != 0 && room == 0) return failure(errc::limit_exceeded, "transfer to an object", location_->prefix());
   std::uint64_t moved = 0;
-  Bytes block(static_cast<std::size_t>(std::min<std::uint64_t>(n, std::uint64_t{64} << 10U)));
+  Bytes block(std::size_t{64} << 10U);
   const std::uint64_t wanted = std::min(n, room);
   while (moved < wanted) {
     const auto count = hybridbuffer::detail::read_some(
@@ -270,7 +387,40 @@ Result<void> Backend::publish(std::string_view destination, PublishMode mode) {
   Bytes whole(static_cast<std::size_t>((*opened)->size()));
   const auto count = (*opened)->copy(0, whole);
   if (!count) return std::unexpected{count.error()};
-  return location_->publish(destination, whole, mode);
+  auto done = location_->publish(destination, whole, mode);
+  if (done) location_->bugs.published.emplace_back(destination);
+  return done;
+}
+
+// The factory --------------------------------------------------------------------------------------------------------------------
+
+Storage::Storage(const Storage& other)
+    : settings_{other.settings_},
+      made_{has(Bug::factory_copies_share_names) ? std::make_shared<std::atomic<unsigned>>(other.made_->load()) : other.made_},
+      name_{other.name_} {}
+
+Result<Backend> Storage::create_backend() const {
+  Backend backend{the_store(), settings_, new_prefix()};
+  backend.factory_ = made_;
+  return backend;
+}
+
+std::string Storage::new_prefix() const {
+  const std::string locations{Store::locations};
+  switch (chosen_bug()) {
+    case Bug::fixed_name: return locations + "the-object";
+    case Bug::equal_factories_equal_names: return locations + "made-" + std::to_string(++*made_);
+    case Bug::factory_copies_share_names: return name_ + "-" + std::to_string(++*made_);
+    case Bug::names_from_few_bits: return random_prefix().substr(0, locations.size() + 4);
+    case Bug::name_counter_races: {
+      static std::atomic<unsigned> last{0};
+      const unsigned next = last.load() + 1;
+      std::this_thread::yield();
+      last.store(next);
+      return locations + "number-" + std::to_string(next);
+    }
+    default: return random_prefix();
+  }
 }
 
 }  // namespace hybridbuffer::conformance::mutants

@@ -15,7 +15,9 @@ namespace hybridbuffer::conformance::mutants {
 /// Damages one committed object. Returns: false when it has nothing that can be damaged so.
 inline bool damage_object(Store& store, std::string_view prefix, const Manifest& manifest, Damage kind) {
   const auto flip = [](Bytes& value) { value[value.size() / 2] ^= std::byte{0x10}; };
-  if (kind == Damage::flip_metadata) return store.tamper(metadata_key(prefix), flip);
+  if (kind == Damage::flip_metadata) {
+    return store.tamper(metadata_key(prefix), [](Bytes& record) { record[Manifest::size_offset] ^= std::byte{0x40}; });
+  }
   if (manifest.chunks.empty()) return false;
   const auto key_of = [&](std::size_t chunk) { return chunk_key(prefix, manifest.chunks[chunk], chunk); };
   const auto drop = [&](std::size_t chunk) {

@@ -28,11 +28,12 @@ struct ReferenceHarness {
     the_store()->set_delay(settings.primitive_delay);
   }
 
-  Result<Backend> make_backend() { return Storage{settings}.create_backend(); }
+  Result<Backend> make_backend() { return storage.create_backend(); }
   Result<Storage> make_storage() { return Storage{settings}; }
 
   // The hooks' settings first: the traits are read from them.
   Settings settings = current_settings();
+  Storage storage{settings};
   std::uint64_t chunk_size = settings.chunk_size;
   std::uint64_t max_object_size = settings.max_object_size;
   SecondWriter second_writer = settings.second_writer;
@@ -41,7 +42,9 @@ struct ReferenceHarness {
   std::chrono::seconds max_lifetime = settings.max_lifetime.value_or(std::chrono::seconds::max());
   static constexpr bool durable = false;
   std::chrono::milliseconds op_deadline = 20 * Store::patience;
-  static constexpr CrashResidue crash_residue = CrashResidue::none;
+  std::uint64_t memory_bound = settings.buffer_until_close ? 2 * settings.max_object_size : 64 * settings.chunk_size;
+  // What a killed process had stored stays in the store, as in any that is a process of its own.
+  CrashResidue crash_residue = settings.max_lifetime ? CrashResidue::expires : CrashResidue::remains;
 
   std::size_t stored_objects() { return the_store()->stored_objects(); }
   std::uint64_t stored_bytes() { return the_store()->stored_bytes(); }
@@ -51,6 +54,7 @@ struct ReferenceHarness {
   bool damage(Damage kind) { return damage_all(*the_store(), kind); }
   bool set_chunk_size(std::uint64_t n) {
     settings.chunk_size = n;
+    storage.set_chunk_size(n);
     return true;
   }
   bool advance_clock(std::chrono::seconds step) {

@@ -18,6 +18,9 @@ namespace hybridbuffer::conformance::mutants {
 namespace {
 
 errc category_of(NativeCode code) {
+  if (has(Bug::no_space_is_io) && code == NativeCode::full) return errc::io;
+  if (has(Bug::permission_is_io) && code == NativeCode::denied) return errc::io;
+  if (has(Bug::outage_is_not_found) && code == NativeCode::unreachable) return errc::not_found;
   switch (code) {
     case NativeCode::no_such_key: return errc::not_found;
     case NativeCode::key_exists: return errc::already_exists;
@@ -41,6 +44,7 @@ auto again(Primitive&& primitive) -> decltype(primitive()) {
   constexpr int patience = 100;
   for (int tries = 1;; ++tries) {
     auto answer = primitive();
+    if (has(Bug::interrupted_is_final)) return answer;
     if (answer || answer.error() != NativeCode::interrupted || tries == patience) return answer;
   }
 }
@@ -48,6 +52,10 @@ auto again(Primitive&& primitive) -> decltype(primitive()) {
 }  // namespace
 
 std::unexpected<Error> store_failure(OperationName operation, NativeCode code, std::string_view key) {
+  if (has(Bug::native_code_lost)) return failure(category_of(code), operation, key);
+  if (has(Bug::password_in_error)) {
+    return failure(category_of(code), operation, std::string{"reference://admin:"}.append(Store::password).append("@store/").append(key));
+  }
   return std::unexpected<Error>{std::in_place, category_of(code), operation, std::error_code{static_cast<int>(code), store_category()},
                                 std::string{"reference://store/"}.append(key)};
 }
@@ -58,10 +66,17 @@ Result<void> Location::put_chunk(std::uint64_t generation, std::uint64_t chunk, 
   Bytes value(checksum_bytes + bytes.size());
   std::memcpy(value.data(), &sum, sizeof sum);
   std::copy(bytes.begin(), bytes.end(), value.begin() + checksum_bytes);
+  if (has(Bug::heap_overrun)) std::fill_n(value.data() + value.size(), 2 * sizeof(std::max_align_t), std::byte{0x3c});
   for (std::size_t done = 0; done < value.size();) {
     const auto taken = again([&] { return store_->put(key, done, std::span{value}.subspan(done)); });
-    if (!taken) return store_failure("store a chunk", taken.error(), key);
+    if (!taken) {
+      if (has(Bug::full_store_ignored) && taken.error() == NativeCode::full) return {};
+      if (has(Bug::interrupted_is_final) && taken.error() == NativeCode::interrupted) return {};
+      if (has(Bug::wedged_after_failure)) bugs.wedged = true;
+      return store_failure("store a chunk", taken.error(), key);
+    }
     done += *taken;
+    if (has(Bug::short_put_counts_as_full)) return {};
   }
   return {};
 }
@@ -71,9 +86,11 @@ Result<Bytes> Location::read_value(OperationName operation, std::string_view key
   std::size_t done = 0;
   while (done < length) {
     const auto count = again([&] { return store_->get(key, done, std::span{value}.subspan(done)); });
+    if (!count && has(Bug::wedged_after_failure) && count.error() != NativeCode::no_such_key) bugs.wedged = true;
     if (!count) return store_failure(operation, count.error(), key);
     if (*count == 0) break;
     done += *count;
+    if (has(Bug::short_get_counts_as_full) && !key.ends_with("/meta")) return value;
   }
   value.resize(done);
   return value;
@@ -82,13 +99,24 @@ Result<Bytes> Location::read_value(OperationName operation, std::string_view key
 Result<std::optional<Bytes>> Location::get_chunk(std::uint64_t generation, std::uint64_t chunk, std::size_t length) const {
   if (generation == Manifest::hole) return Bytes(length);
   const std::string key = chunk_key(prefix_, generation, chunk);
-  auto value = read_value("read a chunk", key, checksum_bytes + length);
+  const bool takes_longer_chunks = has(Bug::shrink_keeps_tail) || has(Bug::metadata_never_verified);
+  const std::size_t asked = takes_longer_chunks ? static_cast<std::size_t>(settings_.chunk_size) : length;
+  auto value = read_value("read a chunk", key, checksum_bytes + asked);
   if (!value && value.error() == errc::not_found) return std::nullopt;
   if (!value) return std::unexpected{std::move(value).error()};
+  if (takes_longer_chunks && value->size() >= checksum_bytes + length)
+    return Bytes(value->begin() + checksum_bytes, value->begin() + static_cast<std::ptrdiff_t>(checksum_bytes + length));
+  if (has(Bug::shortened_chunk_accepted) && value->size() < checksum_bytes + length) {
+    return Bytes(value->begin() + static_cast<std::ptrdiff_t>(std::min(checksum_bytes, value->size())), value->end());
+  }
   if (value->size() != checksum_bytes + length) return store_failure("read a shortened chunk", NativeCode::damaged, key);
   const auto bytes = std::span{*value}.subspan(checksum_bytes);
   std::uint64_t sum = 0;
   std::memcpy(&sum, value->data(), sizeof sum);
+  if (has(Bug::gzip_look_alike_refused) && bytes.size() > 1 && bytes[0] == std::byte{0x1f} && bytes[1] == std::byte{0x8b}) {
+    return store_failure("inflate a chunk", NativeCode::damaged, key);
+  }
+  if (has(Bug::checksum_never_verified)) return Bytes(bytes.begin(), bytes.end());
   if (settings_.integrity == Integrity::checksum && sum != checksum(generation, chunk, bytes)) {
     return store_failure("verify a chunk", NativeCode::damaged, key);
   }
@@ -119,11 +147,13 @@ Result<std::optional<Manifest>> Location::committed(OperationName operation) con
 
 // The answer to a commit can be lost. Reading it back tells whether it took place.
 Result<void> Location::commit(const Manifest& manifest) {
+  if (has(Bug::lost_commit_answer_is_failure)) return commit_blindly(manifest);
   const std::string key = metadata_key(prefix_);
   const Bytes record = manifest.encoded();
   const auto done = again([&] { return store_->commit(key, record); });
   if (done) return {};
   has_unknown_keys = true;
+  if (has(Bug::wedged_after_failure)) bugs.wedged = true;
   const auto now = committed("read back a commit");
   if (!now) {
     const Error& problem = now.error();
@@ -134,7 +164,23 @@ Result<void> Location::commit(const Manifest& manifest) {
   return store_failure("commit an object", done.error(), key);
 }
 
+Result<void> Location::commit_blindly(const Manifest& manifest) {
+  const std::string key = metadata_key(prefix_);
+  const auto done = again([&] { return store_->commit(key, manifest.encoded()); });
+  if (!done) return store_failure("commit an object", done.error(), key);
+  return {};
+}
+
 Result<void> Location::publish(std::string_view destination, std::span<const std::byte> bytes, PublishMode mode) const {
+  if (has(Bug::publish_ignores_keep)) mode = PublishMode::replace;
+  if (has(Bug::publish_in_pieces) && (mode == PublishMode::replace || !store_->peek(destination))) {
+    for (std::size_t at = 0; at == 0 || at < bytes.size(); at += 16) {
+      const auto piece = bytes.subspan(at).first(std::min<std::size_t>(16, bytes.size() - at));
+      const auto put = again([&] { return store_->put(destination, at, piece); });
+      if (!put) return store_failure("publish an object", put.error(), destination);
+    }
+    return {};
+  }
   const auto done = again([&] { return store_->commit(destination, bytes, mode == PublishMode::keep); });
   if (done) return {};
   if (done.error() != NativeCode::key_exists) {
@@ -197,12 +243,28 @@ void Location::drop_unknown(const Manifest& current) noexcept {
 }
 
 Result<void> Location::drop_all() {
-  const auto found = again([&] { return store_->list(prefix_ + "/"); });
+  if (has(Bug::remove_forgets_after_failure) && std::exchange(bugs.remove_failed, false)) return {};
+  auto found = again([&] { return store_->list(prefix_ + "/"); });
+  if (found && has(Bug::remove_keeps_chunks)) found->clear();
+  if (found && has(Bug::remove_drops_newest_only)) {
+    const std::string newest = prefix_ + "/" + std::to_string(last_generation) + "/";
+    std::erase_if(*found, [&](const std::string& key) { return !key.starts_with(newest); });
+  }
+  if (found && has(Bug::abandoned_chunks_stay)) *found = known_keys();
+  if (found && has(Bug::cleans_up_strangers)) {
+    const auto all = store_->list(Store::locations);
+    for (const std::string& key : all.value_or(std::vector<std::string>{})) {
+      if (key.find('/') != prefix_.size()) found->push_back(key);
+    }
+  }
   if (!found) return store_failure("list what is to be removed", found.error(), prefix_);
   // The metadata first: without it nobody finds a chunk that is gone.
   const std::string metadata = metadata_key(prefix_);
   const auto remove_one = [&](const std::string& key) -> Result<void> {
     const auto done = again([&] { return store_->del(key); });
+    if (!done && has(Bug::remove_swallows_errors)) return {};
+    if (!done && has(Bug::denied_remove_is_gone) && done.error() == NativeCode::denied) return {};
+    if (!done) bugs.remove_failed = true;
     if (!done) return store_failure("remove", done.error(), key);
     return {};
   };
@@ -216,6 +278,15 @@ Result<void> Location::drop_all() {
     if (auto done = remove_one(key); !done) return done;
   }
   return {};
+}
+
+// What the committed object needs.
+std::vector<std::string> Location::known_keys() const {
+  std::vector<std::string> keys;
+  const auto manifest = committed("remove an object");
+  if (!manifest || !*manifest) return keys;
+  for (std::size_t i = 0; i < (*manifest)->chunks.size(); ++i) keys.push_back(chunk_key(prefix_, (*manifest)->chunks[i], i));
+  return keys;
 }
 
 void Location::reader_gone() noexcept {

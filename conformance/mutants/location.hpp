@@ -1,5 +1,6 @@
 #pragma once
 
+#include "bug_state.hpp"
 #include "manifest.hpp"
 #include "settings.hpp"
 #include "store.hpp"
@@ -63,6 +64,8 @@ class Location {
   void drop_unknown(const Manifest& current) noexcept;
   /// Everything goes. Errors: the first; calling it again goes on.
   [[nodiscard]] Result<void> drop_all();
+  /// Errors: whatever the store answers, without a look at what became of it.
+  [[nodiscard]] Result<void> commit_blindly(const Manifest& manifest);
 
   std::mutex mutex;
   std::uint64_t epoch = 0;  ///< a writer of an earlier one may store nothing: the object was removed, or the backend is gone
@@ -73,7 +76,10 @@ class Location {
 
   void reader_gone() noexcept;
 
+  mutable BugState bugs;
+
  private:
+  [[nodiscard]] std::vector<std::string> known_keys() const;
   [[nodiscard]] Result<Bytes> read_value(OperationName operation, std::string_view key, std::size_t length) const;
 
   std::shared_ptr<Store> store_;

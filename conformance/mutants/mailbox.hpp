@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <span>
 #include <string_view>
 #include <sys/mman.h>
+#include <utility>
 
 namespace hybridbuffer::conformance::mutants {
 
@@ -56,22 +58,37 @@ class Mailbox {
   /// In the parent: hands each new letter to `take`.
   template <class Take>
   void collect(Take&& take) {
-    while (page_ != nullptr && taken_ < std::min<std::size_t>(page_->count.load(), page_->letters.size())) {
-      const Letter& letter = page_->letters[taken_];
-      if (!letter.complete.load(std::memory_order_acquire)) return;
+    if (page_ == nullptr) return;
+    while (taken_ < std::min<std::size_t>(page_->count.load(), page_->letters.size())) {
+      Letter& letter = page_->letters[taken_];
+      const bool complete = letter.complete.exchange(false, std::memory_order_acquire);
+      if (!complete && !is_cut_off()) return;
       ++taken_;
+      if (!complete) continue;
       take(letter.kind, std::string_view{letter.key.data(), letter.key_length}, letter.offset,
            std::span{letter.value}.first(letter.value_length));
     }
+    auto count = page_->count.load();
+    const bool all_taken = taken_ != 0 && taken_ == std::min<std::size_t>(count, page_->letters.size());
+    if (all_taken && page_->count.compare_exchange_strong(count, 0)) taken_ = 0;
   }
 
  private:
+  // The sender of the letter that is next may have been killed while it wrote.
+  [[nodiscard]] bool is_cut_off() {
+    const auto now = std::chrono::steady_clock::now();
+    if (std::exchange(awaited_, taken_) != taken_) awaited_since_ = now;
+    return now - awaited_since_ > std::chrono::milliseconds{20};
+  }
+
   struct Page {
     std::atomic<std::uint32_t> count{0};
-    std::array<Letter, 512> letters;
+    std::array<Letter, 4096> letters;
   };
   Page* page_ = nullptr;
   std::size_t taken_ = 0;
+  std::size_t awaited_ = ~std::size_t{0};
+  std::chrono::steady_clock::time_point awaited_since_{};
 };
 
 }  // namespace hybridbuffer::conformance::mutants

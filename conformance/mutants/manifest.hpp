@@ -1,6 +1,6 @@
 #pragma once
 
-#include "store.hpp"
+#include "bytes.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -29,6 +29,7 @@ struct Manifest {
 
   [[nodiscard]] Bytes encoded() const;
   static constexpr std::size_t head_bytes = 5 * sizeof(std::uint64_t);
+  static constexpr std::size_t size_offset = 2 * sizeof(std::uint64_t);
   /// How long the whole record is, by its head. Requires: at least head_bytes.
   [[nodiscard]] static std::size_t length_by(std::span<const std::byte> head);
   /// Nothing when the record is not whole or was altered.
@@ -37,7 +38,6 @@ struct Manifest {
 
 /// What stands beside stored bytes, so that altered and misplaced ones are found.
 [[nodiscard]] std::uint64_t checksum(std::uint64_t generation, std::uint64_t chunk, std::span<const std::byte> bytes) noexcept;
-inline constexpr std::size_t checksum_bytes = sizeof(std::uint64_t);
 
 [[nodiscard]] std::string metadata_key(std::string_view prefix);
 [[nodiscard]] std::string chunk_key(std::string_view prefix, std::uint64_t generation, std::uint64_t chunk);

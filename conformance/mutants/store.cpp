@@ -1,5 +1,6 @@
 #include "store.hpp"
 
+#include "bugs.hpp"
 #include "mailbox.hpp"
 
 #include <hybridbuffer/detail/process.hpp>
@@ -76,6 +77,17 @@ std::optional<NativeCode> native_code_of(errc category) noexcept {
 Store::Store() : owner_{hybridbuffer::detail::process_id()}, mailbox_{std::make_unique<Mailbox>()} {}
 Store::~Store() = default;
 
+void Store::Value::pack(std::string_view key) {
+  packed = Packed::of(key, bytes);
+  if (packed) bytes = {};
+}
+void Store::Value::unpack() {
+  if (!packed) return;
+  bytes.resize(packed->size());
+  packed->fill(0, bytes);
+  packed.reset();
+}
+
 // Primitives ---------------------------------------------------------------------------------------------------------------------
 
 Store::Turn Store::next_turn(bool can_be_short) {
@@ -99,7 +111,7 @@ Store::Turn Store::next_turn(bool can_be_short) {
 }
 
 NativeCode Store::hang() {
-  std::this_thread::sleep_for(patience);
+  std::this_thread::sleep_for(has(Bug::waits_for_ever) ? std::chrono::hours{1} : patience);
   return NativeCode::no_answer;
 }
 
@@ -132,10 +144,12 @@ Answer<std::size_t> Store::put(std::string_view key, std::uint64_t offset, std::
     if (hybridbuffer::detail::process_id() != owner_) mailbox_->post(Mailbox::Kind::put, key, offset, taken);
     Value& value = values_[std::string{key}];
     total_ -= value.bytes.size();
-    value.bytes.resize(offset);
+    value.unpack();
+    value.bytes.resize(static_cast<std::size_t>(offset));
     value.bytes.insert(value.bytes.end(), taken.begin(), taken.end());
+    if (offset == 0) value.pack(key);
     total_ += value.bytes.size();
-    value.used = now_;
+    value.used = has(Bug::leftovers_never_expire) ? std::chrono::hours{1'000'000} : now_;
     return taken.size();
   });
 }
@@ -144,12 +158,14 @@ Answer<std::size_t> Store::get(std::string_view key, std::uint64_t offset, std::
   return run(bytes.size() > 1, [&](bool half) -> Answer<std::size_t> {
     const auto found = values_.find(key);
     if (found == values_.end()) return std::unexpected{NativeCode::no_such_key};
-    found->second.used = now_;
-    const Bytes& value = found->second.bytes;
+    if (!has(Bug::lifetime_never_refreshed)) found->second.used = now_;
+    const Value& value = found->second;
     if (offset >= value.size()) return std::size_t{0};
-    std::size_t count = std::min<std::size_t>(bytes.size(), value.size() - offset);
+    const auto from = static_cast<std::size_t>(offset);
+    std::size_t count = std::min(bytes.size(), value.size() - from);
     if (half) count = std::max<std::size_t>(count / 2, 1);
-    std::copy_n(value.begin() + static_cast<std::ptrdiff_t>(offset), count, bytes.begin());
+    if (value.packed) value.packed->fill(from, bytes.first(count));
+    else std::copy_n(value.bytes.begin() + static_cast<std::ptrdiff_t>(from), count, bytes.begin());
     return count;
   });
 }
@@ -190,13 +206,18 @@ Answer<std::vector<std::string>> Store::list(std::string_view prefix) {
 void Store::take_mail() {
   if (hybridbuffer::detail::process_id() != owner_) return;
   mailbox_->collect([&](Mailbox::Kind kind, std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) {
+    const auto found = values_.find(key);
+    if (found != values_.end()) total_ -= found->second.bytes.size();
     if (kind == Mailbox::Kind::del) {
-      if (const auto found = values_.find(key); found != values_.end()) values_.erase(found);
+      if (found != values_.end()) values_.erase(found);
       return;
     }
     Value& value = values_[std::string{key}];
+    value.unpack();
     value.bytes.resize(kind == Mailbox::Kind::put ? static_cast<std::size_t>(offset) : 0);
     value.bytes.insert(value.bytes.end(), bytes.begin(), bytes.end());
+    value.used = has(Bug::leftovers_never_expire) ? std::chrono::hours{1'000'000} : now_;
+    total_ += value.bytes.size();
   });
 }
 
@@ -245,7 +266,7 @@ void Store::plant_foreign() {
        {"lob/meta", "loc", "loc-", "loc-0/meta", "loc-5/1/0", "loc-ffffffff", "loc-z/meta", "loc.1", "meta", "published-by-others"}) {
     Bytes content(24, std::byte{0x5a});
     foreign_[std::string{key}] = content;
-    values_[std::string{key}] = {std::move(content), now_};
+    values_[std::string{key}] = {.bytes = std::move(content), .used = now_};
   }
 }
 bool Store::is_foreign(std::string_view key) const { return foreign_.contains(key); }
@@ -262,7 +283,7 @@ std::uint64_t Store::stored_bytes() const {
   const std::lock_guard lock{mutex_};
   std::uint64_t sum = 0;
   for (auto at = values_.lower_bound(locations); at != values_.end() && at->first.starts_with(locations); ++at) {
-    if (!is_foreign(at->first)) sum += at->second.bytes.size();
+    if (!is_foreign(at->first)) sum += at->second.size();
   }
   return sum;
 }
@@ -270,7 +291,9 @@ std::optional<Bytes> Store::peek(std::string_view key) const {
   const std::lock_guard lock{mutex_};
   const auto found = values_.find(key);
   if (found == values_.end()) return {};
-  return found->second.bytes;
+  Value value = found->second;
+  value.unpack();
+  return value.bytes;
 }
 std::vector<std::string> Store::keys(std::string_view prefix) {
   const std::lock_guard lock{mutex_};
@@ -286,6 +309,7 @@ bool Store::tamper(std::string_view key, const std::function<void(Bytes&)>& chan
   const auto found = values_.find(key);
   if (found == values_.end()) return false;
   total_ -= found->second.bytes.size();
+  found->second.unpack();
   change(found->second.bytes);
   total_ += found->second.bytes.size();
   return true;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "bytes.hpp"
+#include "packing.hpp"
+
 #include <hybridbuffer/conformance/harness.hpp>
 #include <hybridbuffer/error.hpp>
 
@@ -25,8 +28,6 @@
 /// capacity. It can be made to fail at any primitive, and other people's data stand in it.
 
 namespace hybridbuffer::conformance::mutants {
-
-using Bytes = std::vector<std::byte>;
 
 /// How the store says what went wrong.
 enum class NativeCode : std::uint8_t {
@@ -106,6 +107,10 @@ class Store {
   struct Value {
     Bytes bytes;
     std::chrono::seconds used{};
+    std::optional<Packed> packed{};  // in place of the bytes
+    [[nodiscard]] std::size_t size() const noexcept { return packed ? packed->size() : bytes.size(); }
+    void pack(std::string_view key);
+    void unpack();
   };
   using Values = std::map<std::string, Value, std::less<>>;
 

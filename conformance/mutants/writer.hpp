@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,7 +24,7 @@ class Writer {
   Writer(std::shared_ptr<Location> location, std::uint64_t generation, std::uint64_t epoch, std::optional<Manifest> base, Bytes tail);
   Writer(Writer&& other) noexcept;
   Writer& operator=(Writer&& other) noexcept;
-  ~Writer() { abandon(); }
+  ~Writer();
 
   [[nodiscard]] Result<void> write(std::span<const std::byte> bytes);
   [[nodiscard]] Result<void> write(std::span<const std::span<const std::byte>> pieces);
@@ -35,12 +36,23 @@ class Writer {
 
   [[nodiscard]] Result<void> store(std::span<const std::byte> bytes);
   [[nodiscard]] Result<void> flush(std::span<const std::byte> chunk);
+  [[nodiscard]] Result<void> put(std::span<const std::byte> chunk);
   [[nodiscard]] Result<void> flush_pending(bool last);
   [[nodiscard]] Result<void> commit();
   [[nodiscard]] Result<void> check_base(const std::optional<Manifest>& committed) const;
   // Lets go of what was stored and not committed. Requires: the location's mutex is held.
   void drop_own() noexcept;
   void abandon() noexcept;
+  [[nodiscard]] bool is_unusable() const noexcept;
+
+  // Where several lines are broken together.
+  [[nodiscard]] std::span<const std::byte> misread(std::span<const std::byte> bytes);
+  [[nodiscard]] Result<void> keep_longer_tail();
+  [[nodiscard]] Result<void> commit_part();
+  [[nodiscard]] Result<void> commit_torn(const Manifest& old);
+  [[nodiscard]] Result<void> extend_again();
+  [[nodiscard]] Result<void> close_again();
+  void publish_again() const;
 
   std::shared_ptr<Location> location_;  // null once moved from
   std::uint64_t epoch_ = 0;
@@ -49,6 +61,13 @@ class Writer {
   Bytes pending_;      // what does not fill a chunk yet
   Phase phase_ = Phase::open;
   Result<void> verdict_{};
+
+  // Only for bugs.
+  std::vector<std::span<const std::byte>> borrowed_;  // keeps_callers_pointer
+  std::uint64_t borrowed_bytes_ = 0;
+  Bytes own_;                                           // lost_append_answer_doubles, second_close_appends_again
+  std::size_t tail_ = 0;                                // failed_append_stays_pending
+  std::thread::id maker_ = std::this_thread::get_id();  // writer_bound_to_thread
 };
 
 }  // namespace hybridbuffer::conformance::mutants

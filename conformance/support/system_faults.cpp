@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -41,9 +42,58 @@ State& state() noexcept {
 
 enum class Verdict : std::uint8_t { run, shorten, nothing, fail };
 
+// What is armed for all threads. Relaxed throughout: an order between the threads would hide their races.
+struct ProcessState {
+  std::atomic<std::uint64_t> k{0};
+  std::atomic<ProcessFaults::Mode> mode{ProcessFaults::Mode::none};
+  std::atomic<int> error{0};
+  std::atomic<bool> for_ever{false};
+  std::atomic<std::uint64_t> counted{0};
+  std::atomic<std::uint64_t> fired{0};
+  std::atomic<std::uint64_t> calls{0};
+};
+constinit ProcessState process{};
+thread_local constinit unsigned pauses = 0;
+
+bool moves_bytes(SystemCall kind) noexcept {
+  switch (kind) {
+    case SystemCall::read_at:
+    case SystemCall::write_at:
+    case SystemCall::read:
+    case SystemCall::write:
+    case SystemCall::write_pieces:
+    case SystemCall::copy_range:
+    case SystemCall::send_file:
+    case SystemCall::splice: return true;
+    default: return false;
+  }
+}
+
+bool can_be_interrupted(SystemCall kind) noexcept {
+  return moves_bytes(kind) || kind == SystemCall::open_at || kind == SystemCall::sync || kind == SystemCall::truncate ||
+         kind == SystemCall::allocate || kind == SystemCall::poll;
+}
+
+Verdict judge_for_process(SystemCall kind) noexcept {
+  using Mode = ProcessFaults::Mode;
+  constexpr auto relaxed = std::memory_order_relaxed;
+  if (pauses != 0) return Verdict::run;
+  process.calls.fetch_add(1, relaxed);
+  const std::uint64_t k = process.k.load(relaxed);
+  const Mode mode = process.mode.load(relaxed);
+  if (k == 0 || (mode == Mode::move_less && !moves_bytes(kind)) || (mode == Mode::interrupt && !can_be_interrupted(kind)))
+    return Verdict::run;
+  const std::uint64_t number = process.counted.fetch_add(1, relaxed) + 1;
+  if (number != k && !(number > k && process.for_ever.load(relaxed))) return Verdict::run;
+  process.fired.fetch_add(1, relaxed);
+  if (mode == Mode::move_less) return Verdict::shorten;
+  errno = mode == Mode::interrupt ? EINTR : process.error.load(relaxed);
+  return Verdict::fail;
+}
+
 Verdict judge(SystemCall kind) noexcept {
   State& now = state();
-  if (!now.watching) return Verdict::run;
+  if (!now.watching) return judge_for_process(kind);
   if (now.logged < longest_log) now.log[now.logged++] = kind;
   const SystemFault& fault = now.fault;
   if (fault.k == 0) return Verdict::run;
@@ -125,6 +175,21 @@ std::span<const SystemCall> SystemFaults::calls() const noexcept { return std::s
 std::size_t SystemFaults::count(SystemCall kind) const noexcept {
   return static_cast<std::size_t>(std::count(calls().begin(), calls().end(), kind));
 }
+
+void ProcessFaults::arm(std::uint64_t k, Mode mode, int error, bool for_ever) noexcept {
+  constexpr auto relaxed = std::memory_order_relaxed;
+  process.k.store(0, relaxed);
+  process.mode.store(mode, relaxed);
+  process.error.store(error, relaxed);
+  process.for_ever.store(for_ever, relaxed);
+  process.counted.store(0, relaxed);
+  process.fired.store(0, relaxed);
+  process.k.store(k, relaxed);
+}
+std::uint64_t ProcessFaults::fired() noexcept { return process.fired.load(std::memory_order_relaxed); }
+std::uint64_t ProcessFaults::calls() noexcept { return process.calls.load(std::memory_order_relaxed); }
+ProcessFaults::Pause::Pause() noexcept { ++pauses; }
+ProcessFaults::Pause::~Pause() { --pauses; }
 
 }  // namespace hybridbuffer::testing
 

@@ -77,4 +77,33 @@ class SystemFaults {
   [[nodiscard]] std::size_t count(SystemCall kind) const noexcept;
 };
 
+/// The calls of all threads: how many there were, and one of them that fails. For a program that cannot say in which thread, or in which
+/// block, the call will be.
+class ProcessFaults {
+ public:
+  enum class Mode : std::uint8_t {
+    none,
+    fail,       ///< with the given errno, and without an effect
+    move_less,  ///< half of what was asked, one byte at least; counts only calls that move bytes
+    interrupt,  ///< EINTR; counts only calls that a signal can interrupt
+  };
+
+  /// The k-th call from now on, and with `for_ever` every later one; forgets what was armed before. Threads: while no call is under way.
+  static void arm(std::uint64_t k, Mode mode, int error = 0, bool for_ever = false) noexcept;
+  static void disarm() noexcept { arm(0, Mode::none); }
+  /// How many calls failed or were shortened since arm().
+  [[nodiscard]] static std::uint64_t fired() noexcept;
+  /// How many calls the process made so far.
+  [[nodiscard]] static std::uint64_t calls() noexcept;
+
+  /// While it lives, the calling thread's calls are nobody's business.
+  class Pause {
+   public:
+    Pause() noexcept;
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+  };
+};
+
 }  // namespace hybridbuffer::testing

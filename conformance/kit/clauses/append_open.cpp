@@ -48,15 +48,21 @@ class ShownSizes {
 class OpenHandles {
  public:
   OpenHandles(Context& c, const Location& location, const Object& object)
-      : context_{&c}, opened_{object}, name_{" opened at " + std::to_string(object.size()) + " bytes"}, at_sizes_{object.size()},
-        seeker_sizes_{object.size()}, end_sizes_{object.size()}, middle_sizes_{object.size()} {
+      : context_{&c},
+        opened_{object},
+        name_{" opened at " + std::to_string(object.size()) + " bytes"},
+        at_sizes_{object.size()},
+        seeker_sizes_{object.size()},
+        end_sizes_{object.size()},
+        middle_sizes_{object.size()} {
     if (c.has(Capability::reader_at)) at_.emplace(c.require(location.open_reader_at(), "open_reader_at()"));
     if (c.has(Capability::seeker)) seeker_.emplace(c.require(location.open_seeker(), "open_seeker()"));
     end_.emplace(c.require(location.open(), "open()"));
     c.expect_rest(*end_, object, 0, object.size() + 1, "a reader");
     middle_.emplace(c.require(location.open(), "open()"));
     read_some(object);
-    if (c.has(Capability::map) && object.size() != 0) window_.emplace(c.require(location.map(0, static_cast<std::size_t>(object.size())), "map()"));
+    if (c.has(Capability::map) && object.size() != 0)
+      window_.emplace(c.require(location.map(0, static_cast<std::size_t>(object.size())), "map()"));
   }
 
   void commit(const Object& object) {
@@ -71,7 +77,9 @@ class OpenHandles {
     read_some(now);
     if (window_) context_->expect_bytes(opened_, 0, window_->bytes(), "a window" + name_);
   }
-  void check_middle(const Object& now) { middle_at_ = drained(*middle_, now, middle_at_, middle_sizes_, "a reader in the middle," + name_); }
+  void check_middle(const Object& now) {
+    middle_at_ = drained(*middle_, now, middle_at_, middle_sizes_, "a reader in the middle," + name_);
+  }
 
  private:
   void check_reader_at(const Object& now) {
@@ -87,7 +95,8 @@ class OpenHandles {
       const std::uint64_t size = c.require(at_->size(), what + ": size()");
       c.check(size == shown, what + ": size() is " + std::to_string(size) + ", and read_at() shows " + std::to_string(shown) + " bytes");
     }
-    for (const std::uint64_t offset : {opened_.size() - std::min<std::uint64_t>(opened_.size(), 2), opened_.size(), shown - std::min<std::uint64_t>(shown, 3), shown, now.size()}) {
+    for (const std::uint64_t offset : {opened_.size() - std::min<std::uint64_t>(opened_.size(), 2), opened_.size(),
+                                       shown - std::min<std::uint64_t>(shown, 3), shown, now.size()}) {
       c.expect_window(*at_, part, offset, 5);
       c.expect_window(*at_, part, offset, 1);
     }
@@ -102,7 +111,8 @@ class OpenHandles {
     c.expect_rest(*seeker_, part, shown, 3, what);
     const std::uint64_t back = std::min<std::uint64_t>(shown, 5);
     const std::uint64_t at = c.require(seeker_->seek(-static_cast<std::int64_t>(back), Whence::end), what + ": seek from the end");
-    c.check(at == shown - back, what + ": seek(-" + std::to_string(back) + ", end) went to " + std::to_string(at) + " of " + std::to_string(shown));
+    c.check(at == shown - back,
+            what + ": seek(-" + std::to_string(back) + ", end) went to " + std::to_string(at) + " of " + std::to_string(shown));
     c.expect_rest(*seeker_, part, at, 3, what);
     c.require(seeker_->seek(0, Whence::begin), what + ": seek(0, begin)");
     c.expect_rest(*seeker_, part, 0, shown / 2 + 1, what);
@@ -128,7 +138,8 @@ class OpenHandles {
     if (middle_at_ >= opened_.size()) return;
     std::vector<std::byte> block(static_cast<std::size_t>(opened_.size() / 6) + 1);
     const std::size_t count = context_->require(middle_->read(block), "a reader" + name_ + ": read()");
-    context_->check(count != 0 && count <= block.size(), "a reader" + name_ + " returned " + std::to_string(count) + " at " + std::to_string(middle_at_));
+    context_->check(count != 0 && count <= block.size(),
+                    "a reader" + name_ + " returned " + std::to_string(count) + " at " + std::to_string(middle_at_));
     context_->expect_bytes(now, middle_at_, std::span{block}.first(count), "a reader" + name_);
     middle_at_ += count;
   }
@@ -171,7 +182,7 @@ void handles_while_it_grows(Context& c, std::uint64_t start, std::uint64_t unit)
   for (const std::uint64_t n : growth) {
     {
       // Longer than what follows: bytes beyond the committed end must show nowhere, while they are written and when they are given up.
-      const Object never = longer_by(c, location, object, n + unit + 1);
+      const Object never = longer_by(c, location, object, std::min(n + unit + 1, extension_limit(c) - object.size()));
       Writer writer = c.require(location.append(), "append()");
       write_tail(c, writer, never, object.size(), unit);
       for (OpenHandles& open : handles) open.check(object);
@@ -197,7 +208,7 @@ void handles_while_it_grows(Context& c, std::uint64_t start, std::uint64_t unit)
 // OPEN-5 for an object that was extended: create() never reuses bytes that an open reader can see.
 void replaced_after_extension(Context& c, bool by_remove) {
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   const std::uint64_t before = std::min(2 * unit + 1, extension_limit(c) / 2);
   auto [location, object] = c.stored(before);
   Reader reader = c.require(location.open(), "open()");
@@ -226,7 +237,8 @@ void replaced_after_extension(Context& c, bool by_remove) {
     if (!window) break;
     const auto count = window->read_at(offset, block);
     if (!count) continue;
-    c.check(*count == std::min<std::uint64_t>(block.size(), object.size() - offset), "read_at() on an extended object that was replaced was cut short");
+    c.check(*count == std::min<std::uint64_t>(block.size(), object.size() - offset),
+            "read_at() on an extended object that was replaced was cut short");
     c.expect_bytes(object, offset, std::span{block}.first(*count), "a reader_at of an extended object that was replaced");
   }
   c.expect_object(location, next, "the replacement of an extended object");
@@ -235,7 +247,7 @@ void replaced_after_extension(Context& c, bool by_remove) {
 // Two readers at any moment of one writer's extensions.
 void readers_beside_extensions(Context& c) {
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   const std::uint64_t rounds = c.rounds(c.tier() == Tier::quick ? 100 : 1000, 3);
   const std::uint64_t piece = std::max<std::uint64_t>(std::min(unit / 3 + 1, extension_limit(c) / (rounds + 2)), 1);
   Location location = c.make();
@@ -259,12 +271,18 @@ void readers_beside_extensions(Context& c) {
         const std::size_t count = *or_fail(reader->read(block), "read()");
         if (count == 0) break;
         const std::uint64_t most = begun.load();
-        if (at + count > most) throw Failure{"a reader showed " + std::to_string(at + count) + " bytes when " + std::to_string(most) + " was the most that could be committed"};
-        if (whole.first_difference(at, std::span{block}.first(count))) throw Failure{"a reader beside extensions showed wrong bytes in [" + std::to_string(at) + ", " + std::to_string(at + count) + ")"};
+        if (at + count > most)
+          throw Failure{"a reader showed " + std::to_string(at + count) + " bytes when " + std::to_string(most) +
+                        " was the most that could be committed"};
+        if (whole.first_difference(at, std::span{block}.first(count)))
+          throw Failure{"a reader beside extensions showed wrong bytes in [" + std::to_string(at) + ", " + std::to_string(at + count) +
+                        ")"};
         at += count;
         if (at > 64 * piece + least) break;
       }
-      if (at < least) throw Failure{"a reader ended at " + std::to_string(at) + ", and " + std::to_string(least) + " bytes were committed before it was opened"};
+      if (at < least)
+        throw Failure{"a reader ended at " + std::to_string(at) + ", and " + std::to_string(least) +
+                      " bytes were committed before it was opened"};
     }
   };
   std::atomic<bool> failed{false};

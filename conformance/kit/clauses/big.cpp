@@ -131,7 +131,7 @@ void many_chunks(Context& c) {
   Location location = c.make();
   const Object object = c.object(location, size);
   c.store(location, object, even_pieces(size, std::max<std::uint64_t>(size / 7, 1)));
-  c.expect_object(location, object, "an object of " + std::to_string(count) + " chunks");
+  expect_object_of_many_chunks(c, location, object, "an object of " + std::to_string(count) + " chunks");
   for (const std::uint64_t chunks :
        {std::uint64_t{255}, std::uint64_t{256}, std::uint64_t{32'768}, std::uint64_t{65'535}, std::uint64_t{65'536}}) {
     const std::uint64_t centre = chunks * c.chunk();

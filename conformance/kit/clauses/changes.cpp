@@ -114,7 +114,8 @@ std::optional<std::vector<std::byte>> everything(Context& c, const Location& loc
 
 }  // namespace
 
-std::size_t expect_one_of(Context& c, const Location& location, const std::vector<std::optional<Object>>& candidates, std::string_view what) {
+std::size_t expect_one_of(Context& c, const Location& location, const std::vector<std::optional<Object>>& candidates,
+                          std::string_view what) {
   std::uint64_t most = 0;
   for (const auto& candidate : candidates) most = std::max(most, candidate ? candidate->size() : 0);
   const auto found = everything(c, location, most, what);
@@ -129,9 +130,11 @@ std::size_t expect_one_of(Context& c, const Location& location, const std::vecto
   }
   std::string legal;
   for (const auto& candidate : candidates) {
-    legal += (legal.empty() ? "" : " or ") + (candidate ? "a certain object of " + std::to_string(candidate->size()) + " bytes" : std::string{"no object"});
+    legal += (legal.empty() ? "" : " or ") +
+             (candidate ? "a certain object of " + std::to_string(candidate->size()) + " bytes" : std::string{"no object"});
   }
-  const std::string seen = found ? (found->size() > most ? "more than " + std::to_string(most) : std::to_string(found->size())) + " bytes" : "no object";
+  const std::string seen =
+      found ? (found->size() > most ? "more than " + std::to_string(most) : std::to_string(found->size())) + " bytes" : "no object";
   // The bytes of the nearest candidate tell where the wrong ones come from.
   for (const auto& candidate : candidates) {
     if (found && candidate && candidate->size() == found->size()) {
@@ -141,29 +144,28 @@ std::size_t expect_one_of(Context& c, const Location& location, const std::vecto
   c.fail(std::string{what} + ": must be " + legal + "; seen: " + seen);
 }
 
-bool is_indeterminate(errc category) noexcept { return category == errc::timeout || category == errc::unavailable; }
-
 std::optional<Object> expect_verdict(Context& c, const Change& change, const Result<void>& closed, std::string_view what) {
   const std::string text{what};
   if (closed) {
     c.expect_object(change.location, change.after, text + ", and close() succeeded");
     return change.after;
   }
-  const errc category = closed.error().code();
-  const std::string said = text + ", and close() failed with " + std::string{hybridbuffer::name_of(category)};
-  if (!is_indeterminate(category)) {
+  const std::string said = text + ", and close() failed with " + std::string{hybridbuffer::name_of(closed.error().code())};
+  if (!closed.error().is_indeterminate()) {
     expect_shown(c, change.location, change.before, said + ", after which nothing new may be visible");
     return change.before;
   }
   return expect_one_of(c, change.location, {change.before, change.after}, said) == 0 ? change.before : std::optional{change.after};
 }
 
-std::uint64_t expect_old_rest(Context& c, Reader& reader, const Object& old, std::uint64_t from, std::uint64_t piece, bool errors, std::string_view what) {
+std::uint64_t expect_old_rest(Context& c, Reader& reader, const Object& old, std::uint64_t from, std::uint64_t piece, bool errors,
+                              std::string_view what) {
   std::vector<std::byte> block(static_cast<std::size_t>(piece));
   std::uint64_t at = from;
   // An error may pass: the next read then fails as well or goes on where it stood.
   for (int failures = 0, ends = 0; failures < 3 && ends < 2;) {
-    const std::string where = std::string{what} + ": read(" + std::to_string(piece) + ") at " + std::to_string(at) + " of " + std::to_string(old.size());
+    const std::string where =
+        std::string{what} + ": read(" + std::to_string(piece) + ") at " + std::to_string(at) + " of " + std::to_string(old.size());
     const auto count = reader.read(block);
     if (!count) {
       if (!errors) c.require(count, where);
@@ -176,7 +178,8 @@ std::uint64_t expect_old_rest(Context& c, Reader& reader, const Object& old, std
       ++ends;
       continue;
     }
-    c.check(ends == 0 && *count <= old.size() - at, where + " returned " + std::to_string(*count) + " bytes: beyond the end of the old object");
+    c.check(ends == 0 && *count <= old.size() - at,
+            where + " returned " + std::to_string(*count) + " bytes: beyond the end of the old object");
     c.expect_bytes(old, at, std::span{block}.first(*count), where);
     at += *count;
   }
@@ -187,13 +190,15 @@ void expect_old_windows(Context& c, const ReaderAt& reader, const Object& old, b
   const std::string text{what};
   if (reader.has_size()) {
     const auto size = reader.size();
-    if (size) c.check(*size == old.size(), text + ": size() is " + std::to_string(*size) + ", the old object has " + std::to_string(old.size()));
+    if (size)
+      c.check(*size == old.size(), text + ": size() is " + std::to_string(*size) + ", the old object has " + std::to_string(old.size()));
     else c.check(errors, text + ": size() failed");
   }
   const std::uint64_t block = old.size() / 3 + 1;
   std::vector<std::byte> bytes(static_cast<std::size_t>(block));
   for (const std::uint64_t at : {std::uint64_t{0}, block, 2 * block, old.size()}) {
-    const std::string where = text + ": read_at(" + std::to_string(at) + ", " + std::to_string(block) + ") of " + std::to_string(old.size());
+    const std::string where =
+        text + ": read_at(" + std::to_string(at) + ", " + std::to_string(block) + ") of " + std::to_string(old.size());
     const auto count = reader.read_at(at, bytes);
     if (!count) {
       if (!errors) c.require(count, where);

@@ -61,29 +61,29 @@ void write_gathered(Context& c, Writer& writer, const Change& change, const Size
 /// What must be seen: `object`, or no object.
 void expect_shown(Context& c, const Location& location, const std::optional<Object>& object, std::string_view what);
 /// One of `candidates` must be seen, the same on every route. Returns: which.
-std::size_t expect_one_of(Context& c, const Location& location, const std::vector<std::optional<Object>>& candidates, std::string_view what);
+std::size_t expect_one_of(Context& c, const Location& location, const std::vector<std::optional<Object>>& candidates,
+                          std::string_view what);
 
-/// timeout and unavailable: a close that fails with one of them committed everything or nothing.
-[[nodiscard]] bool is_indeterminate(errc category) noexcept;
 /// What `close()` said must fit what is seen: success shows what was written, a definite failure what was there before, an indeterminate
 /// one either. Returns: what is seen.
 std::optional<Object> expect_verdict(Context& c, const Change& change, const Result<void>& closed, std::string_view what);
 
 /// Reads on with a reader whose object was replaced or removed: its bytes from `from` on, each time the whole rest or an error; never
 /// other bytes, never an early end. `errors`: whether an error is allowed. Returns: how far it came.
-std::uint64_t expect_old_rest(Context& c, Reader& reader, const Object& old, std::uint64_t from, std::uint64_t piece, bool errors, std::string_view what);
+std::uint64_t expect_old_rest(Context& c, Reader& reader, const Object& old, std::uint64_t from, std::uint64_t piece, bool errors,
+                              std::string_view what);
 /// The same for windows.
 void expect_old_windows(Context& c, const ReaderAt& reader, const Object& old, bool errors, std::string_view what);
 
 /// The chunk sizes of which several chunks fit in an object; one at least.
 [[nodiscard]] Sizes scales(const Context& c);
 
-/// Lets a loop go on: `least` times in any case, then while the part of the clause has time.
+/// Lets a loop go on: a number of times in any case, then while the part of the clause has time.
 class Quota {
  public:
-  /// `percent` of the time that the clause has left is for this part.
+  /// `percent` of the time that the clause has left is for this part. A slow backend makes `least` smaller.
   Quota(const Context& c, std::uint64_t least, int percent = 100)
-      : until_{std::chrono::steady_clock::now() + c.remaining_time() * percent / 100}, least_{least} {}
+      : until_{std::chrono::steady_clock::now() + c.remaining_time() * percent / 100}, least_{least == 0 ? 0 : c.rounds(least)} {}
   [[nodiscard]] bool another() noexcept { return ++used_ <= least_ || time_left(); }
   [[nodiscard]] bool time_left() const noexcept { return std::chrono::steady_clock::now() < until_; }
 

@@ -92,8 +92,8 @@ struct Step {
 std::vector<Step> random_life(Context& c, std::uint64_t chunk, std::uint64_t count) {
   using Kind = Step::Kind;
   const Sizes sizes = normalised({0, 1, 2, chunk - 1, chunk, chunk + 1, 2 * chunk + 1}, c.most() / 8);
-  std::vector<Kind> kinds{Kind::create, Kind::create, Kind::write, Kind::write, Kind::close, Kind::close,
-                          Kind::abandon, Kind::remove, Kind::look, Kind::replace};
+  std::vector<Kind> kinds{Kind::create, Kind::create,  Kind::write,  Kind::write, Kind::close,
+                          Kind::close,  Kind::abandon, Kind::remove, Kind::look,  Kind::replace};
   if (c.has(Capability::append)) kinds.insert(kinds.end(), {Kind::append, Kind::append});
   std::vector<Step> steps;
   for (std::uint64_t i = 0; i < count; ++i) steps.push_back({kinds[c.random()() % kinds.size()], sizes[c.random()() % sizes.size()]});
@@ -172,7 +172,7 @@ void create_1(Context& c) {
     run_schedule<Step>(c, random_life(c, chunk, c.rounds(150, 20)), live);
   }
   if (!c.needs(c.hooks().inject, "inject")) return;
-  Quota quota{c, 2};
+  Quota quota = quota_for_faults(c);
   for (const Fault& fault : faults_of_writing()) {
     if (!quota.another()) return;
     at_each_primitive(
@@ -355,7 +355,7 @@ void create_5(Context& c) {
   const std::uint64_t chunk = scales(c).front();
   std::vector<Way> replacing{Way::replace};
   if (c.has(Capability::append)) replacing.push_back(Way::append);
-  Quota faults{c, 4};
+  Quota faults = quota_for_faults(c);
   for (const Fault& fault : faults_of_writing()) {
     for (const Way way : replacing) {
       if (!faults.another()) return;
@@ -394,7 +394,8 @@ constexpr std::array all{
            .run = create_5},
     Clause{.id = "CREATE-6",
            .rule = "create() with a writer open is busy, or an independent writer where the last successful close wins; never a mixture",
-           .look_here = "a second create() that re-points the first writer, or shares its chunks' names; the trait second_writer of the harness",
+           .look_here =
+               "a second create() that re-points the first writer, or shares its chunks' names; the trait second_writer of the harness",
            .run = create_6},
 };
 

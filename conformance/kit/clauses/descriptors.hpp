@@ -132,15 +132,16 @@ struct Channel {
 /// Waits for what comes out of a channel and takes it to the end, in a thread of its own.
 class Drain {
  public:
-  explicit Drain(Channel& channel) : channel_{&channel}, thread_{[this, descriptor = channel.out.number()] {
-    std::byte block[1021];
-    for (;;) {
-      const ssize_t count = ::read(descriptor, block, sizeof block);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) return;
-      bytes_.insert(bytes_.end(), block, block + count);
-    }
-  }} {}
+  explicit Drain(Channel& channel)
+      : channel_{&channel}, thread_{[this, descriptor = channel.out.number()] {
+          std::byte block[1021];
+          for (;;) {
+            const ssize_t count = ::read(descriptor, block, sizeof block);
+            if (count < 0 && errno == EINTR) continue;
+            if (count <= 0) return;
+            bytes_.insert(bytes_.end(), block, block + count);
+          }
+        }} {}
   Drain(const Drain&) = delete;
   Drain& operator=(const Drain&) = delete;
   ~Drain() { channel_->in.close(); }
@@ -160,20 +161,21 @@ class Drain {
 /// Puts bytes into a channel, in a thread of its own, and closes it behind them; stops when nobody reads there any more.
 class Feed {
  public:
-  Feed(Channel& channel, std::vector<std::byte> bytes) : channel_{&channel}, bytes_{std::move(bytes)}, thread_{[this, &end = channel.in] {
-    // A reader that went away is no reason to end the process.
-    sigset_t broken;
-    ::sigemptyset(&broken);
-    ::sigaddset(&broken, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &broken, nullptr);
-    for (std::size_t done = 0; done < bytes_.size();) {
-      const ssize_t count = ::write(end.number(), bytes_.data() + done, std::min<std::size_t>(bytes_.size() - done, 1531));
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) break;
-      done += static_cast<std::size_t>(count);
-    }
-    end.close();
-  }} {}
+  Feed(Channel& channel, std::vector<std::byte> bytes)
+      : channel_{&channel}, bytes_{std::move(bytes)}, thread_{[this, &end = channel.in] {
+          // A reader that went away is no reason to end the process.
+          sigset_t broken;
+          ::sigemptyset(&broken);
+          ::sigaddset(&broken, SIGPIPE);
+          ::pthread_sigmask(SIG_BLOCK, &broken, nullptr);
+          for (std::size_t done = 0; done < bytes_.size();) {
+            const ssize_t count = ::write(end.number(), bytes_.data() + done, std::min<std::size_t>(bytes_.size() - done, 1531));
+            if (count < 0 && errno == EINTR) continue;
+            if (count <= 0) break;
+            done += static_cast<std::size_t>(count);
+          }
+          end.close();
+        }} {}
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
   ~Feed() { channel_->out.close(); }

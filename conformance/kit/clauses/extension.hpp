@@ -30,6 +30,11 @@ namespace hybridbuffer::conformance::clauses {
   return units.empty() ? Sizes{1} : units;
 }
 
+/// A size for cases that try one only: the smallest boundary, as long as eight of them fit into an object.
+[[nodiscard]] inline std::uint64_t unit_of(Context& c) {
+  return std::max<std::uint64_t>(std::min(boundaries(c).front(), extension_limit(c) / 8), 1);
+}
+
 /// `object` with `n` new bytes behind it.
 [[nodiscard]] inline Object longer_by(Context& c, const Location& location, const Object& object, std::uint64_t n) {
   Object longer = object;
@@ -52,7 +57,8 @@ inline void extend(Context& c, Location& location, Object& object, std::uint64_t
   Object longer = longer_by(c, location, object, n);
   Writer writer = c.require(location.append(), "append() to " + std::to_string(object.size()) + " bytes");
   write_tail(c, writer, longer, object.size(), piece);
-  c.require(writer.close(), "close() of an extension from " + std::to_string(object.size()) + " to " + std::to_string(longer.size()) + " bytes");
+  c.require(writer.close(),
+            "close() of an extension from " + std::to_string(object.size()) + " to " + std::to_string(longer.size()) + " bytes");
   object = std::move(longer);
 }
 

@@ -65,7 +65,7 @@ void never_meet(Context& c, const std::vector<Make>& makes, std::string_view who
       all.push_back({make()});
       c.expect_absent(all.back().location, what + ", new");
       if (round % 4 == 3) continue;
-      all.back().object = c.object(all.back().location, std::min(c.chunk() + all.size(), extension_limit(c)));
+      all.back().object = c.object(all.back().location, std::min(c.chunk() + all.size(), extension_limit(c) / 2));
       c.store(all.back().location, *all.back().object);
     }
   }
@@ -101,7 +101,7 @@ void never_meet(Context& c, const std::vector<Make>& makes, std::string_view who
 void full_life(Context& c, Location location, std::string_view what) {
   const std::string text{what};
   c.expect_absent(location, text);
-  Object object = c.object(location, std::min(2 * c.chunk() + 1, extension_limit(c)));
+  Object object = c.object(location, std::min(2 * c.chunk() + 1, extension_limit(c) / 2));
   c.store(location, object);
   c.expect_object(location, object, text);
   if (c.has(Capability::append)) extend(c, location, object, 7);
@@ -157,7 +157,9 @@ void made_in_threads(Context& c, const std::vector<Make>& makes) {
   for (std::size_t i = 0; i < threads; ++i) stamps.push_back(c.object(c.make(), 4000).pieces().front().stamp);
   c.in_threads(threads, [&](std::size_t i) {
     const auto must = [&](auto result, const char* what) {
-      if (!result) throw Failure{std::string{what} + " of a location made in " + std::to_string(threads) + " threads at once must succeed, but failed: " + result.error().message()};
+      if (!result)
+        throw Failure{std::string{what} + " of a location made in " + std::to_string(threads) +
+                      " threads at once must succeed, but failed: " + result.error().message()};
       c.count_check();
       return result;
     };
@@ -175,7 +177,8 @@ void made_in_threads(Context& c, const std::vector<Make>& makes) {
         count = *must(reader->read(std::span{block}.subspan(done)), "read()");
         done += count;
       }
-      if (done != object.size() || object.first_difference(0, std::span{block}.first(done))) throw Failure{"a location made in " + std::to_string(threads) + " threads at once holds other bytes than were written"};
+      if (done != object.size() || object.first_difference(0, std::span{block}.first(done)))
+        throw Failure{"a location made in " + std::to_string(threads) + " threads at once holds other bytes than were written"};
       if (round % 3 == 0) {
         const std::lock_guard guard{mutex};
         kept.push_back({std::move(location), object});
@@ -202,15 +205,18 @@ void factory_1(Context& c) {
   if (!subject.has_factory()) return c.not_run("the harness has no make_storage()");
   const Subject::Factory first = c.require(subject.make_factory(), "make_storage()");
   const Subject::Factory copy = first;  // NOLINT(performance-unnecessary-copy-initialization): a copy is what is tried
-  const std::vector<Make> makes{making(c, first, "create_backend()"), making(c, copy, "create_backend() of a copy"), factory_of(c, subject), make};
+  const std::vector<Make> makes{making(c, first, "create_backend()"), making(c, copy, "create_backend() of a copy"), factory_of(c, subject),
+                                make};
   never_meet(c, makes, "a factory, its copy, an equal one and the harness");
   made_in_threads(c, makes);
   outlive_their_factory(c, subject);
 }
 
 constexpr std::array all{
-    Clause{.id = "FACTORY-1", .rule = "what one factory, its copies and equal factories make never meets, and outlives them; create_backend() is thread-safe",
-           .look_here = "names that are drawn once per factory or from a counter, and settings that a backend only refers to", .run = factory_1},
+    Clause{.id = "FACTORY-1",
+           .rule = "what one factory, its copies and equal factories make never meets, and outlives them; create_backend() is thread-safe",
+           .look_here = "names that are drawn once per factory or from a counter, and settings that a backend only refers to",
+           .run = factory_1},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "changes.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,16 +21,20 @@ namespace hybridbuffer::conformance::clauses {
 /// "error no_space, at each primitive from the k-th on"
 [[nodiscard]] std::string words(const Fault& fault);
 
+/// The time of a part with faults: a few combinations of fault and writer in any case.
+[[nodiscard]] inline Quota quota_for_faults(const Context& c) { return Quota{c, std::clamp<std::uint64_t>(c.rounds(400) / 100, 1, 4)}; }
+
 /// Runs prepare(), then operate() on what it made with the fault armed at the k-th primitive, then judge() with the fault disarmed, for
-/// k = 1, 2, … until the fault does not fire any more, or the quota's time is over after the first two dozens. Returns: how often it fired.
+/// k = 1, 2, … until the fault does not fire any more, or the quota's time is over after the first dozens. Returns: how often it fired.
 template <class Prepare, class Operate, class Judge>
-std::uint64_t at_each_primitive(Context& c, Fault fault, const Quota& quota, const Prepare& prepare, const Operate& operate, const Judge& judge) {
+std::uint64_t at_each_primitive(Context& c, Fault fault, const Quota& quota, const Prepare& prepare, const Operate& operate,
+                                const Judge& judge) {
   struct Disarmed {
     Context* context;
     ~Disarmed() { context->disarm(); }
   };
   std::uint64_t hits = 0;
-  for (std::uint64_t k = 1; k <= 24 || (k <= 5'000 && quota.time_left()); ++k) {
+  for (std::uint64_t k = 1; k <= c.rounds(24, 12) || (k <= 5'000 && quota.time_left()); ++k) {
     c.start_case();
     auto state = prepare();
     fault.k = k;

@@ -47,12 +47,14 @@ void every_window(Context& c) {
         if (++done > 40 && !c.time_left()) break;
         expect_window_of(c, location, object, range.offset, range.length);
       }
-      for (const std::uint64_t beyond : {size, size + 1, size + (std::uint64_t{1} << 32U), huge, huge + 1, std::numeric_limits<std::uint64_t>::max()}) {
+      for (const std::uint64_t beyond :
+           {size, size + 1, size + (std::uint64_t{1} << 32U), huge, huge + 1, std::numeric_limits<std::uint64_t>::max()}) {
         expect_window_of(c, location, object, beyond, 1);
         expect_window_of(c, location, object, beyond, 0);
       }
       // More than there is: up to the end.
-      for (const std::uint64_t offset : {std::uint64_t{0}, size / 2}) expect_window_of(c, location, object, offset, std::numeric_limits<std::size_t>::max());
+      for (const std::uint64_t offset : {std::uint64_t{0}, size / 2})
+        expect_window_of(c, location, object, offset, std::numeric_limits<std::size_t>::max());
       // Window by window it is the whole object.
       for (std::uint64_t at = 0; at < size;) at += expect_window_of(c, location, object, at, unit + 1);
       c.expect_object(location, object, "the object after it was mapped");
@@ -71,14 +73,15 @@ void expect_lent(Context& c, const std::vector<Lent>& lent, std::string_view wha
 }
 
 void lend(Context& c, std::vector<Lent>& lent, const Location& location, const Object& object) {
-  for (const std::uint64_t offset : normalised({0, object.size() / 2, object.size() - std::min<std::uint64_t>(object.size(), 1)}, object.size())) {
+  for (const std::uint64_t offset :
+       normalised({0, object.size() / 2, object.size() - std::min<std::uint64_t>(object.size(), 1)}, object.size())) {
     lent.push_back({c.require(location.map(offset, static_cast<std::size_t>(object.size() - offset)), "map()"), object, offset});
   }
 }
 
 void windows_outlive_changes(Context& c, std::uint64_t size) {
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   std::vector<Lent> lent;
   auto [location, object] = c.stored(size);
   lend(c, lent, location, object);
@@ -131,7 +134,8 @@ void windows_are_given_back(Context& c) {
   const std::size_t descriptors = open_descriptors();
   for (std::uint64_t round = 0; round < rounds; ++round) {
     const Window window = c.require(location.map(round % object.size(), 100), "map()");
-    c.check(!window.bytes().empty() && window.bytes().size() <= 100, "map() shows " + std::to_string(window.bytes().size()) + " bytes of 100");
+    c.check(!window.bytes().empty() && window.bytes().size() <= 100,
+            "map() shows " + std::to_string(window.bytes().size()) + " bytes of 100");
   }
   c.check(open_descriptors() <= descriptors, "map() leaves descriptors open");
   c.expect_object(location, object, "the object after " + std::to_string(rounds) + " windows");
@@ -140,7 +144,7 @@ void windows_are_given_back(Context& c) {
 void windows_beside_extensions(Context& c) {
   if (!c.has(Capability::append)) return;
   c.start_case();
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   const std::uint64_t rounds = c.rounds(60, 3);
   const std::uint64_t piece = std::max<std::uint64_t>(std::min(unit / 2 + 1, extension_limit(c) / (rounds + 2)), 1);
   Location location = c.make();
@@ -150,12 +154,14 @@ void windows_beside_extensions(Context& c) {
     for (std::uint64_t round = 1; round <= rounds; ++round) {
       if (i == 0) {
         auto writer = location.append();
-        if (!writer || !writer->write(whole.bytes(round * piece, piece)) || !writer->close()) throw Failure{"an extension beside map() failed"};
+        if (!writer || !writer->write(whole.bytes(round * piece, piece)) || !writer->close())
+          throw Failure{"an extension beside map() failed"};
       } else {
         const std::uint64_t offset = round % piece;
         const auto window = location.map(offset, static_cast<std::size_t>(whole.size()));
         if (!window) throw Failure{"map() beside extensions must succeed, but failed: " + window.error().message()};
-        if (window->bytes().empty() || window->bytes().size() > whole.size() - offset) throw Failure{"map() beside extensions shows " + std::to_string(window->bytes().size()) + " bytes"};
+        if (window->bytes().empty() || window->bytes().size() > whole.size() - offset)
+          throw Failure{"map() beside extensions shows " + std::to_string(window->bytes().size()) + " bytes"};
         if (whole.first_difference(offset, window->bytes())) throw Failure{"map() beside extensions shows wrong bytes"};
       }
       c.count_check();
@@ -174,8 +180,10 @@ void map_1(Context& c) {
 }
 
 constexpr std::array all{
-    Clause{.id = "MAP-1", .rule = "a window equals what read_at() gives, stays as it is whatever becomes of the object, and ends with its handle",
-           .look_here = "windows that begin within a page or cross a chunk; memory that moves when the object grows", .capability = Capability::map,
+    Clause{.id = "MAP-1",
+           .rule = "a window equals what read_at() gives, stays as it is whatever becomes of the object, and ends with its handle",
+           .look_here = "windows that begin within a page or cross a chunk; memory that moves when the object grows",
+           .capability = Capability::map,
            .run = map_1},
 };
 

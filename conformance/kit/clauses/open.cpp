@@ -88,7 +88,8 @@ void open_2(Context& c) {
     }
     const Object content = c.object(location, sizes[(i * 5 + i / 8) % sizes.size()]);
     c.store(location, content);
-    c.expect_object(location, content, routes[i % routes.size()], "the object, opened at once after close() in cycle " + std::to_string(i + 1));
+    c.expect_object(location, content, routes[i % routes.size()],
+                    "the object, opened at once after close() in cycle " + std::to_string(i + 1));
     if (i % 8 == 0) c.expect_object(location, content, "the object, opened again");
   }
   for (const std::uint64_t scale : scales(c)) {
@@ -157,14 +158,17 @@ void open_3(Context& c) {
       c.check(c.require(reader.read({&first, 1}), "read(1)") == 1, "read(1) at the start gave no byte");
       c.expect_bytes(object, 0, {&first, 1}, "the first byte of each of three readers");
     }
-    for (std::size_t i = 0; i < readers.size(); ++i) c.expect_rest(readers[i], object, 1, 2 * i + chunk / 2 + 1, "one reader after the other");
+    for (std::size_t i = 0; i < readers.size(); ++i)
+      c.expect_rest(readers[i], object, 1, 2 * i + chunk / 2 + 1, "one reader after the other");
     c.expect_object(location, object, "a reader that is opened when others stand at the end");
 
     for (std::uint64_t round = c.rounds(10); round > 0 && quota.another(); --round) {
       std::vector<Turn> turns;
       for (std::uint64_t i = c.rounds(60, 12); i > 0; --i) {
         const std::uint64_t dice = c.random()() % 12;
-        turns.push_back({dice == 0 ? Turn::Kind::open : dice == 1 ? Turn::Kind::destroy : Turn::Kind::read,
+        turns.push_back({dice == 0   ? Turn::Kind::open
+                         : dice == 1 ? Turn::Kind::destroy
+                                     : Turn::Kind::read,
                          static_cast<std::size_t>(c.random()() % 4), sizes[c.random()() % sizes.size()]});
       }
       run_schedule<Turn>(c, std::move(turns), [&](Context&, const std::vector<Turn>& some) { read_in_turns(c, location, object, some); });
@@ -209,7 +213,7 @@ void open_4(Context& c) {
 
 enum class Event : std::uint8_t { replace, replace_by_empty, remove, replace_thrice, remove_and_create, abandon, replace_extended };
 
-constexpr std::array every_event{Event::replace,           Event::remove,           Event::replace_thrice,  Event::replace_by_empty,
+constexpr std::array every_event{Event::replace,           Event::remove,           Event::replace_thrice, Event::replace_by_empty,
                                  Event::remove_and_create, Event::replace_extended, Event::abandon};
 
 std::string words(Event event, std::uint64_t size) {
@@ -298,7 +302,8 @@ void open_5(Context& c) {
 void open_6(Context& c) {
   Quota quota{c, 4};
   for (const std::uint64_t chunk : scales(c)) {
-    for (const Sizes& sizes : {Sizes{3 * chunk + 1, 1, 2 * chunk}, Sizes{chunk, chunk, chunk}, Sizes{0, chunk + 1, 0}, Sizes{1, chunk - 1, 3 * chunk}}) {
+    for (const Sizes& sizes :
+         {Sizes{3 * chunk + 1, 1, 2 * chunk}, Sizes{chunk, chunk, chunk}, Sizes{0, chunk + 1, 0}, Sizes{1, chunk - 1, 3 * chunk}}) {
       if (!quota.another()) return;
       c.start_case();
       Location location = c.make();
@@ -345,10 +350,12 @@ constexpr std::array all{
            .rule = "opening and reading never change the object",
            .look_here = "a reader that consumes, moves or trims what it delivers; a reader's destructor",
            .run = open_4},
-    Clause{.id = "OPEN-5",
-           .rule = "a reader that is open across a replacement or remove() gives the old bytes or an error; never new bytes, never an early end",
-           .look_here = "a key or path that is looked up at each fetch; a size that is read again; storage that is reused under a reader",
-           .run = open_5},
+    Clause{
+        .id = "OPEN-5",
+        .rule =
+            "a reader that is open across a replacement or remove() gives the old bytes or an error; never new bytes, never an early end",
+        .look_here = "a key or path that is looked up at each fetch; a size that is read again; storage that is reused under a reader",
+        .run = open_5},
     Clause{.id = "OPEN-6",
            .rule = "after remove() open() is not_found; after remove() and a new commit it gives the new bytes",
            .look_here = "remove() that only marks in memory, or leaves a cache filled",

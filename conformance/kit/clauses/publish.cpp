@@ -40,12 +40,15 @@ class Place {
     const auto found = bytes();
     const std::string text = "the destination " + std::string{what};
     c.check(found.has_value(), text + " must hold " + std::to_string(object.size()) + " bytes, and does not exist");
-    c.expect_bytes(object, 0, std::span{*found}.first(static_cast<std::size_t>(std::min<std::uint64_t>(found->size(), object.size()))), text);
-    c.check(found->size() == object.size(), text + " holds " + std::to_string(found->size()) + " bytes, not " + std::to_string(object.size()));
+    c.expect_bytes(object, 0, std::span{*found}.first(static_cast<std::size_t>(std::min<std::uint64_t>(found->size(), object.size()))),
+                   text);
+    c.check(found->size() == object.size(),
+            text + " holds " + std::to_string(found->size()) + " bytes, not " + std::to_string(object.size()));
   }
   void expect_absent(std::string_view what) const {
     const auto found = bytes();
-    context_->check(!found, "the destination " + std::string{what} + " must not exist, and holds " + std::to_string(found ? found->size() : 0) + " bytes");
+    context_->check(!found, "the destination " + std::string{what} + " must not exist, and holds " +
+                                std::to_string(found ? found->size() : 0) + " bytes");
   }
   /// `before` (nothing: it did not exist) or all of `after`.
   void expect_either(const std::optional<Object>& before, const Object& after, std::string_view what) const {
@@ -75,7 +78,7 @@ void to_nowhere(Context& c) {
   for (const PublishMode mode : modes) {
     c.start_case();
     c.expect_any_error(c.make().publish({}, mode), named(mode) + " without an object");
-    auto [location, object] = c.stored(std::min(c.chunk() + 1, extension_limit(c)));
+    auto [location, object] = c.stored(std::min(c.chunk() + 1, extension_limit(c) - 3));
     c.expect_any_error(location.publish({}, mode), named(mode) + " to an empty name");
     c.expect_object(location, object, "the object after publish() to an empty name");
     if (c.has(Capability::append)) extend(c, location, object, 3);
@@ -87,9 +90,9 @@ void to_nowhere(Context& c) {
 }
 
 void every_size(Context& c) {
-  Sizes sizes = few_sizes(boundaries(c), extension_limit(c));
+  Sizes sizes = few_sizes(boundaries(c), extension_limit(c) - 5);
   sizes = shuffled(std::move(sizes), c.random());
-  sizes.insert(sizes.begin(), {std::min(2 * c.chunk() + 1, extension_limit(c)), 0});
+  sizes.insert(sizes.begin(), {std::min(2 * c.chunk() + 1, extension_limit(c) - 5), 0});
   std::uint64_t done = 0;
   for (const std::uint64_t size : sizes) {
     if (++done > 4 && !c.time_left()) return;
@@ -117,19 +120,22 @@ void every_size(Context& c) {
 
 // What was published is nobody's but the destination's.
 void later_changes(Context& c) {
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   using Change = std::pair<const char*, std::function<void(Location&, Object&)>>;
   // Some backends take no further change of a published object.
   const auto taken = [&](const auto& result, const char* what) {
     if (!result) c.expect_error(result, {errc::unsupported}, what);
     return result.has_value();
   };
-  std::vector<Change> changes{
-      {"a replacement", [&](Location& l, Object& o) { o = c.object(l, unit); c.store(l, o); }},
-      {"an abandoned replacement", [&](Location& l, Object&) {
-         Writer writer = c.require(l.create(), "create() over a published object");
-         c.require(writer.write(std::vector<std::byte>(static_cast<std::size_t>(unit) + 1)), "write()");
-       }}};
+  std::vector<Change> changes{{"a replacement",
+                               [&](Location& l, Object& o) {
+                                 o = c.object(l, unit);
+                                 c.store(l, o);
+                               }},
+                              {"an abandoned replacement", [&](Location& l, Object&) {
+                                 Writer writer = c.require(l.create(), "create() over a published object");
+                                 c.require(writer.write(std::vector<std::byte>(static_cast<std::size_t>(unit) + 1)), "write()");
+                               }}};
   if (c.has(Capability::append)) {
     changes.emplace_back("an extension", [&](Location& l, Object& o) {
       auto writer = l.append();
@@ -167,7 +173,7 @@ void later_changes(Context& c) {
 }
 
 void onto_something(Context& c) {
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   for (const std::uint64_t before : {std::uint64_t{2} * unit + 3, std::uint64_t{1}, std::uint64_t{0}}) {
     for (const bool by_same : {false, true}) {
       c.start_case();
@@ -246,8 +252,12 @@ void at_once_and_whole(Context& c) {
     while (!ended.load()) {
       const auto found = place.bytes();
       if (!found) throw Failure{"the destination was gone while publish(replace) ran"};
-      const bool whole = std::any_of(all.begin(), all.end(), [&](const auto& one) { return one.second.size() == found->size() && !one.second.first_difference(0, *found); });
-      if (!whole) throw Failure{"the destination held " + std::to_string(found->size()) + " bytes that are neither the old nor the new object, while publish(replace) ran"};
+      const bool whole = std::any_of(all.begin(), all.end(), [&](const auto& one) {
+        return one.second.size() == found->size() && !one.second.first_difference(0, *found);
+      });
+      if (!whole)
+        throw Failure{"the destination held " + std::to_string(found->size()) +
+                      " bytes that are neither the old nor the new object, while publish(replace) ran"};
       c.count_check();
     }
   });
@@ -263,7 +273,7 @@ void one_of_two_keeps(Context& c) {
     std::array<std::optional<Result<void>>, 2> results;
     c.in_threads(2, [&](std::size_t i) { results[i] = all[i].first.publish(place.name(), PublishMode::keep); });
     c.check(results[0]->has_value() != results[1]->has_value(), "of two publish(keep) to one new name at once exactly one must succeed; " +
-                                                                   std::string{results[0]->has_value() ? "both" : "none"} + " did");
+                                                                    std::string{results[0]->has_value() ? "both" : "none"} + " did");
     const std::size_t winner = results[0]->has_value() ? 0 : 1;
     c.expect_error(*results[1 - winner], {errc::already_exists}, "the other of two publish(keep)");
     place.expect(all[winner].second, "after two publish(keep) at once");
@@ -272,7 +282,7 @@ void one_of_two_keeps(Context& c) {
 
 bool publish_with_fault(Context& c, const Fault& fault, PublishMode mode, bool onto) {
   Place place{c};
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   std::optional<Object> before;
   if (onto) {
     auto [first, old] = c.stored(unit + 3);
@@ -299,8 +309,11 @@ void failures(Context& c) {
   if (!c.needs(c.hooks().inject, "inject")) return;
   for (const bool for_ever : {false, true}) {
     for (const auto& [mode, onto] : {std::pair{PublishMode::replace, true}, {PublishMode::replace, false}, {PublishMode::keep, false}}) {
-      for (const auto& [how, category] : {std::pair{FaultMode::error, errc::io}, {FaultMode::error, errc::unavailable}, {FaultMode::short_count, errc::io},
-                                          {FaultMode::interrupted, errc::io}, {FaultMode::error_after_effect, errc::timeout}}) {
+      for (const auto& [how, category] : {std::pair{FaultMode::error, errc::io},
+                                          {FaultMode::error, errc::unavailable},
+                                          {FaultMode::short_count, errc::io},
+                                          {FaultMode::interrupted, errc::io},
+                                          {FaultMode::error_after_effect, errc::timeout}}) {
         if (for_ever && how != FaultMode::error) continue;
         each_fault(c, {.mode = how, .category = category, .for_ever = for_ever},
                    [&](const Fault& fault) { return publish_with_fault(c, fault, mode, onto); });
@@ -323,10 +336,12 @@ void publish_1(Context& c) {
 
 constexpr std::array all{
     Clause{.id = "PUBLISH-1",
-           .rule = "the destination is exactly the object, appears at once and whole, and survives the backend; keep answers already_exists; a failure "
+           .rule = "the destination is exactly the object, appears at once and whole, and survives the backend; keep answers "
+                   "already_exists; a failure "
                    "leaves the destination as it was",
            .look_here = "whether object and destination share bytes that a later change alters, and what is there while publish() works",
-           .capability = Capability::publish, .run = publish_1},
+           .capability = Capability::publish,
+           .run = publish_1},
 };
 
 }  // namespace

@@ -80,8 +80,8 @@ void remove_1(Context& c) {
 void remove_2(Context& c) {
   Quota quota{c, 8};
   for (const std::uint64_t chunk : scales(c)) {
-    const std::vector<Sizes> lives{{3 * chunk + 1},  {3 * chunk + 1, 1, 2 * chunk}, {0},         {chunk, chunk, chunk},
-                                   {1, 3 * chunk, 0}, {0, chunk + 1},                Sizes(9, chunk + 1)};
+    const std::vector<Sizes> lives{
+        {3 * chunk + 1}, {3 * chunk + 1, 1, 2 * chunk}, {0}, {chunk, chunk, chunk}, {1, 3 * chunk, 0}, {0, chunk + 1}, Sizes(9, chunk + 1)};
     for (const Sizes& sizes : lives) {
       if (!quota.another()) return;
       c.start_case();
@@ -216,13 +216,14 @@ void remove_4(Context& c) {
           write_pieces(c, writer, change, even_pieces(change.size(), chunk));
         }
         c.require(change.location.remove(), "remove()");
-        expect_nothing_left(c, change.location, "after remove() of what two abandoned writers left, " + std::to_string(written) + " bytes each");
+        expect_nothing_left(c, change.location,
+                            "after remove() of what two abandoned writers left, " + std::to_string(written) + " bytes each");
       }
     }
   }
   if (!c.needs(c.hooks().inject, "inject")) return;
   const std::uint64_t chunk = scales(c).front();
-  Quota faults{c, 4};
+  Quota faults = quota_for_faults(c);
   for (const Fault& fault : faults_of_writing()) {
     for (const Way way : ways(c)) {
       if (!faults.another()) return;
@@ -315,7 +316,7 @@ void remove_6(Context& c) {
     c.store(location, object);
     return Removal{std::move(location), std::move(object)};
   };
-  Quota quota{c, 3};
+  Quota quota = quota_for_faults(c);
   std::uint64_t hits = 0;
   for (const auto& [size, with_rest] : {std::pair{3 * chunk + 1, true}, std::pair{std::uint64_t{0}, false}, std::pair{chunk, false}}) {
     for (const FaultMode mode : {FaultMode::error, FaultMode::error_after_effect}) {
@@ -354,11 +355,13 @@ constexpr std::array all{
            .run = remove_4},
     Clause{.id = "REMOVE-5",
            .rule = "remove() with readers open succeeds (or is busy where declared), and nothing is left once they are gone",
-           .look_here = "a sharing violation; storage that is unmapped or reused under a reader; the trait remove_while_reading of the harness",
+           .look_here =
+               "a sharing violation; storage that is unmapped or reused under a reader; the trait remove_while_reading of the harness",
            .run = remove_5},
     Clause{.id = "REMOVE-6",
            .rule = "a remove() that fails reports its category, and a later one removes everything",
-           .look_here = "errors of a delete that are swallowed or taken for 'gone'; a list of chunks that is forgotten before they are deleted",
+           .look_here =
+               "errors of a delete that are swallowed or taken for 'gone'; a list of chunks that is forgotten before they are deleted",
            .obligation = Obligation::hooked,
            .run = remove_6},
 };

@@ -99,7 +99,8 @@ void contend(Context& c, std::uint64_t chunk, const Sizes& sizes, std::vector<st
   std::vector<Contender> all;
   for (const std::uint64_t size : sizes) {
     Object content = c.object(location, std::min(size, c.most()));
-    Writer writer = c.require(location.create(), "create() with " + std::to_string(all.size()) + " writers open (the harness declares last_close_wins)");
+    Writer writer = c.require(location.create(),
+                              "create() with " + std::to_string(all.size()) + " writers open (the harness declares last_close_wins)");
     all.push_back(Contender{std::move(writer), std::move(content)});
   }
   write_in_turns(c, all, chunk);
@@ -107,7 +108,8 @@ void contend(Context& c, std::uint64_t chunk, const Sizes& sizes, std::vector<st
   for (const std::size_t index : closes) {
     c.require(all[index].writer.close(), "close() of one of several writers");
     shown = all[index].content;
-    c.expect_object(location, *shown, "the object of writer " + std::to_string(index + 1) + " of " + std::to_string(all.size()) + ", the last one closed");
+    c.expect_object(location, *shown,
+                    "the object of writer " + std::to_string(index + 1) + " of " + std::to_string(all.size()) + ", the last one closed");
   }
   all.clear();  // the others are abandoned
   expect_shown(c, location, shown, "after the other writers were abandoned");
@@ -150,7 +152,7 @@ void append_beside(Context& c, std::uint64_t chunk, bool first_appends, bool sec
   for (Side& side : sides) {
     const Result<void> closed = side.writer->close();
     std::vector<std::optional<Object>> legal;
-    if (closed || is_indeterminate(closed.error().code())) {
+    if (closed || closed.error().is_indeterminate()) {
       legal.emplace_back(result(side, old));
       if (side.appends) {
         std::vector<std::byte> bytes = current.bytes();

@@ -29,6 +29,7 @@ void cut(Context& c, Location& location, Object& object, std::uint64_t n) {
 
 // Goes on where the object ends now: by append(), or else by a replacement.
 void go_on(Context& c, Location& location, Object& object, std::uint64_t n) {
+  n = std::min(n, extension_limit(c) - (c.has(Capability::append) ? object.size() : 0));
   if (c.has(Capability::append)) return extend(c, location, object, n);
   object = c.object(location, n);
   c.store(location, object);
@@ -45,7 +46,8 @@ std::vector<Range> cuts(Context& c) {
     }
     const Sizes sizes = normalised(around(Sizes{0, unit, 2 * unit, 3 * unit}), limit);
     for (const std::uint64_t size : sizes) {
-      for (const std::uint64_t to : normalised(around(Sizes{0, unit / 2, unit, 2 * unit, 3 * unit, size}), size)) rest.push_back({to, size});
+      for (const std::uint64_t to : normalised(around(Sizes{0, unit / 2, unit, 2 * unit, 3 * unit, size}), size))
+        rest.push_back({to, size});
     }
   }
   rest = shuffled(std::move(rest), c.random());
@@ -77,13 +79,16 @@ void cut_at_every_size(Context& c) {
 void refused(Context& c) {
   c.start_case();
   Location empty = c.make();
-  for (const std::uint64_t n : {std::uint64_t{0}, std::uint64_t{1}}) c.expect_error(empty.shrink(n), {errc::not_found}, "shrink() where there is no object");
+  for (const std::uint64_t n : {std::uint64_t{0}, std::uint64_t{1}})
+    c.expect_error(empty.shrink(n), {errc::not_found}, "shrink() where there is no object");
   c.expect_absent(empty, "after shrink() where there is no object");
   for (const std::uint64_t size : {std::uint64_t{0}, std::min(c.chunk() + 1, extension_limit(c))}) {
     c.start_case();
     auto [location, object] = c.stored(size);
-    for (const std::uint64_t n : {size + 1, size + c.chunk(), (std::uint64_t{1} << 32U) + size / 2, std::uint64_t{1} << 63U, std::numeric_limits<std::uint64_t>::max()}) {
-      c.expect_error(location.shrink(n), {errc::invalid_argument}, "shrink(" + std::to_string(n) + ") of " + std::to_string(size) + " bytes");
+    for (const std::uint64_t n : {size + 1, size + c.chunk(), (std::uint64_t{1} << 32U) + size / 2, std::uint64_t{1} << 63U,
+                                  std::numeric_limits<std::uint64_t>::max()}) {
+      c.expect_error(location.shrink(n), {errc::invalid_argument},
+                     "shrink(" + std::to_string(n) + ") of " + std::to_string(size) + " bytes");
     }
     c.expect_object(location, object, "the object after shrink() to more than its size");
     cut(c, location, object, 0);
@@ -123,7 +128,7 @@ void cut_beside_a_writer(Context& c) {
 // nor anything that was never there.
 void cut_under_open_handles(Context& c) {
   c.start_case();
-  const std::uint64_t size = std::min(3 * boundaries(c).front() + 1, extension_limit(c) / 2);
+  const std::uint64_t size = std::min(3 * unit_of(c) + 1, extension_limit(c) / 2);
   const std::uint64_t kept = size / 2 + 1;
   auto [location, object] = c.stored(size);
   const Object before = object;
@@ -163,7 +168,7 @@ void cut_under_open_handles(Context& c) {
 }
 
 bool cut_with_fault(Context& c, const Fault& fault) {
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   auto [location, object] = c.stored(2 * unit + 3);
   const Object before = object;
   object.truncate(unit + 1);
@@ -186,7 +191,9 @@ void shrink_1(Context& c) {
   cut_beside_a_writer(c);
   cut_under_open_handles(c);
   if (c.needs(c.hooks().inject, "inject")) {
-    for (const auto& [mode, category] : {std::pair{FaultMode::error, errc::io}, {FaultMode::error, errc::unavailable}, {FaultMode::interrupted, errc::io},
+    for (const auto& [mode, category] : {std::pair{FaultMode::error, errc::io},
+                                         {FaultMode::error, errc::unavailable},
+                                         {FaultMode::interrupted, errc::io},
                                          {FaultMode::error_after_effect, errc::timeout}}) {
       each_fault(c, {.mode = mode, .category = category}, [&](const Fault& fault) { return cut_with_fault(c, fault); });
     }
@@ -195,8 +202,10 @@ void shrink_1(Context& c) {
 }
 
 constexpr std::array all{
-    Clause{.id = "SHRINK-1", .rule = "after shrink(n) the object is exactly its first n bytes, on every route, and extensions go on there",
-           .look_here = "the rest of the chunk that holds the new end, and sizes that are kept in two places", .capability = Capability::shrink,
+    Clause{.id = "SHRINK-1",
+           .rule = "after shrink(n) the object is exactly its first n bytes, on every route, and extensions go on there",
+           .look_here = "the rest of the chunk that holds the new end, and sizes that are kept in two places",
+           .capability = Capability::shrink,
            .run = shrink_1},
 };
 

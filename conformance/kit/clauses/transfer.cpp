@@ -30,8 +30,8 @@ namespace {
 
 /// Moves [offset, offset + n) out, resuming after short counts. `when_full` is asked when the target is full: it makes room, or says that
 /// it was empty. Returns: nothing when the backend has no way to this target.
-std::optional<std::uint64_t> move_out(Context& c, const Location& location, const Object& object, int target, std::uint64_t offset, std::uint64_t n,
-                                      const std::string& name, const std::function<bool()>& when_full = {}) {
+std::optional<std::uint64_t> move_out(Context& c, const Location& location, const Object& object, int target, std::uint64_t offset,
+                                      std::uint64_t n, const std::string& name, const std::function<bool()>& when_full = {}) {
   const std::uint64_t expected = offset < object.size() ? std::min(n, object.size() - offset) : 0;
   std::uint64_t moved = 0;
   for (;;) {
@@ -43,21 +43,25 @@ std::optional<std::uint64_t> move_out(Context& c, const Location& location, cons
       continue;
     }
     c.require(count, what);
-    c.check(*count <= expected - moved, what + " moved " + std::to_string(*count) + " bytes, " + std::to_string(expected - moved) + " were there");
+    c.check(*count <= expected - moved,
+            what + " moved " + std::to_string(*count) + " bytes, " + std::to_string(expected - moved) + " were there");
     moved += *count;
     if (moved == expected) return moved;
     c.check(*count != 0, what + " moved none, and is not at the end");
   }
 }
 
-void expect_moved(Context& c, const Object& object, std::uint64_t offset, std::span<const std::byte> found, std::uint64_t expected, const std::string& what) {
-  c.check(found.size() == expected, what + ": " + std::to_string(found.size()) + " bytes arrived, " + std::to_string(expected) + " were moved");
+void expect_moved(Context& c, const Object& object, std::uint64_t offset, std::span<const std::byte> found, std::uint64_t expected,
+                  const std::string& what) {
+  c.check(found.size() == expected,
+          what + ": " + std::to_string(found.size()) + " bytes arrived, " + std::to_string(expected) + " were moved");
   if (!found.empty()) c.expect_bytes(object, offset, found, what);
 }
 
 // Windows of an object of `size` bytes: those that matter first.
 std::vector<Range> moves(Context& c, std::uint64_t size, std::uint64_t unit) {
-  std::vector<Range> first{{0, size}, {1, size - std::min<std::uint64_t>(size, 1)}, {unit - 1, unit + 2}, {size / 2, size}, {size, 1}, {size + 1, 1}, {0, 0}};
+  std::vector<Range> first{
+      {0, size}, {1, size - std::min<std::uint64_t>(size, 1)}, {unit - 1, unit + 2}, {size / 2, size}, {size, 1}, {size + 1, 1}, {0, 0}};
   const std::vector<Range> rest =
       shuffled(windows(normalised(around(Sizes{0, unit, 2 * unit}), size), around(Sizes{1, unit, size})), c.random());
   first.insert(first.end(), rest.begin(), rest.end());
@@ -82,17 +86,20 @@ bool out_to_file(Context& c, bool append_only) {
       if (append_only) ::fcntl(file.number(), F_SETFL, ::fcntl(file.number(), F_GETFL) | O_APPEND);
       const auto moved = move_out(c, location, object, file.number(), range.offset, range.length, name);
       const std::uint64_t position = position_of(file.number());
-      c.check(position == start + moved.value_or(0), "transfer_to(" + name + ") left its position at " + std::to_string(position) + ", not " +
-                                                         std::to_string(start + moved.value_or(0)));
+      c.check(position == start + moved.value_or(0), "transfer_to(" + name + ") left its position at " + std::to_string(position) +
+                                                         ", not " + std::to_string(start + moved.value_or(0)));
       const std::vector<std::byte> found = content_of(file.number());
-      c.check(found.size() == std::max(held.size(), start + moved.value_or(0)), "transfer_to(" + name + ") made it " + std::to_string(found.size()) + " bytes long");
+      c.check(found.size() == std::max(held.size(), start + moved.value_or(0)),
+              "transfer_to(" + name + ") made it " + std::to_string(found.size()) + " bytes long");
       c.expect_bytes(held, 0, std::span{found}.first(static_cast<std::size_t>(start)), name + " before what was moved to it");
       if (moved && *moved != 0) {
-        expect_moved(c, object, range.offset, std::span{found}.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(*moved)), *moved, name);
+        expect_moved(c, object, range.offset, std::span{found}.subspan(static_cast<std::size_t>(start), static_cast<std::size_t>(*moved)),
+                     *moved, name);
         works = true;
       }
       const std::uint64_t end = start + moved.value_or(0);
-      if (end < held.size()) c.expect_bytes(held, end, std::span{found}.subspan(static_cast<std::size_t>(end)), name + " behind what was moved to it");
+      if (end < held.size())
+        c.expect_bytes(held, end, std::span{found}.subspan(static_cast<std::size_t>(end)), name + " behind what was moved to it");
     }
     c.expect_object(location, object, "the object after it was moved to files");
   }
@@ -116,7 +123,8 @@ bool out_to_waiting_reader(Context& c, Channel::Kind kind, bool interrupted) {
       const auto moved = move_out(c, location, object, channel.in.number(), range.offset, range.length, channel.name());
       signals.reset();
       works = works || (moved && *moved != 0);
-      expect_moved(c, object, range.offset, drain.bytes(), moved.value_or(0), channel.name() + std::string{interrupted ? ", with interruptions" : ""});
+      expect_moved(c, object, range.offset, drain.bytes(), moved.value_or(0),
+                   channel.name() + std::string{interrupted ? ", with interruptions" : ""});
     }
     c.expect_object(location, object, "the object after it was moved to readers");
   }
@@ -151,15 +159,15 @@ bool out_without_waiting(Context& c, Channel::Kind kind) {
 
 // What was moved stays as it was, whatever becomes of the object before somebody reads it.
 void moved_bytes_stay(Context& c, Channel::Kind kind) {
-  const std::uint64_t unit = boundaries(c).front();
+  const std::uint64_t unit = unit_of(c);
   using Change = std::pair<const char*, std::function<void(Location&, Object&)>>;
-  std::vector<Change> changes{
-      {"the object was replaced", [&](Location& l, Object&) { c.store(l, c.object(l, unit + 1)); }},
-      {"the object was removed", [&](Location& l, Object&) {
-         c.require(l.remove(), "remove()");
-         c.store(l, c.object(l, 2 * unit));
-       }},
-      {"the backend was destroyed", [&](Location& l, Object&) { l.destroy(); }}};
+  std::vector<Change> changes{{"the object was replaced", [&](Location& l, Object&) { c.store(l, c.object(l, unit + 1)); }},
+                              {"the object was removed",
+                               [&](Location& l, Object&) {
+                                 c.require(l.remove(), "remove()");
+                                 c.store(l, c.object(l, 2 * unit));
+                               }},
+                              {"the backend was destroyed", [&](Location& l, Object&) { l.destroy(); }}};
   if (c.has(Capability::append)) changes.emplace_back("the object was extended", [&](Location& l, Object& o) { extend(c, l, o, unit); });
   if (c.has(Capability::shrink)) {
     changes.emplace_back("the object was shrunk", [&](Location& l, Object& o) {
@@ -185,7 +193,8 @@ void moved_bytes_stay(Context& c, Channel::Kind kind) {
     if (!moved) return c.expect_error(moved, {errc::unsupported}, "transfer_to() an empty " + std::string{channel.name()});
     change(location, object);
     const Object before{object.pieces().front().stamp, std::uint64_t{2} * unit + 1};
-    expect_moved(c, before, offset, taken_from(channel.out.number(), 4000), *moved, std::string{"bytes in "} + channel.name() + " after " + what);
+    expect_moved(c, before, offset, taken_from(channel.out.number(), 4000), *moved,
+                 std::string{"bytes in "} + channel.name() + " after " + what);
   }
 }
 
@@ -230,9 +239,12 @@ void transfer_1(Context& c) {
 }
 
 constexpr std::array all{
-    Clause{.id = "TRANSFER-1", .rule = "a transfer moves exactly the bytes that it says, goes on after a short or interrupted call, and leaves both offsets right",
-           .look_here = "the count after a short or interrupted call of the kernel, and who moves the position of the other end",
-           .capability = Capability::transfer, .run = transfer_1},
+    Clause{
+        .id = "TRANSFER-1",
+        .rule = "a transfer moves exactly the bytes that it says, goes on after a short or interrupted call, and leaves both offsets right",
+        .look_here = "the count after a short or interrupted call of the kernel, and who moves the position of the other end",
+        .capability = Capability::transfer,
+        .run = transfer_1},
 };
 
 }  // namespace

@@ -65,7 +65,9 @@ std::vector<Move> moves(Context& c) {
   std::vector<Move> first;
   std::vector<Move> rest;
   for (const std::uint64_t unit : boundaries(c)) {
-    for (const Move& one : {Move{unit - 1, unit + 2, unit + 2}, Move{unit + 1, 2 * unit, unit}, Move{0, unit, most}, Move{unit, 10'001, 20'000}}) first.push_back(one);
+    for (const Move& one :
+         {Move{unit - 1, unit + 2, unit + 2}, Move{unit + 1, 2 * unit, unit}, Move{0, unit, most}, Move{unit, 10'001, 20'000}})
+      first.push_back(one);
     for (const Range& both : windows(normalised(around(Sizes{0, unit, 2 * unit}), limit), around(Sizes{1, unit}))) {
       rest.push_back({both.offset, both.length, both.length});
       rest.push_back({both.offset, both.length, both.length / 2});
@@ -91,15 +93,18 @@ bool in_from_file(Context& c) {
     ::lseek(file.number(), static_cast<off_t>(start), SEEK_SET);
     const Way way = move_in(c, location, object, longer, file.number(), move.asked, "a file");
     const std::uint64_t taken = object.size() - move.before;
-    c.check(position_of(file.number()) == start + taken, "transfer_from(a file) left its position at " + std::to_string(position_of(file.number())) +
-                                                             ", not " + std::to_string(start + taken));
+    c.check(position_of(file.number()) == start + taken, "transfer_from(a file) left its position at " +
+                                                             std::to_string(position_of(file.number())) + ", not " +
+                                                             std::to_string(start + taken));
     c.expect_object(location, object, "the object after transfer_from(a file)");
     if (way == Way::unsupported) break;
     works = works || taken != 0;
     if (move.asked >= move.there) {
-      c.check(c.require(location.transfer_from(file.number(), 5), "transfer_from() a file at its end") == 0, "transfer_from() a file at its end took bytes");
+      c.check(c.require(location.transfer_from(file.number(), 5), "transfer_from() a file at its end") == 0,
+              "transfer_from() a file at its end took bytes");
     }
-    c.check(c.require(location.transfer_from(file.number(), 0), "transfer_from() of no bytes") == 0, "transfer_from() of no bytes took some");
+    c.check(c.require(location.transfer_from(file.number(), 0), "transfer_from() of no bytes") == 0,
+            "transfer_from() of no bytes took some");
     if (c.has(Capability::append)) extend(c, location, object, 3);
     c.expect_object(location, object, "the object after transfer_from() and an extension");
   }
@@ -135,9 +140,10 @@ bool in_from_writer(Context& c, Channel::Kind kind, bool interrupted) {
     c.expect_object(location, object, "the object after transfer_from(" + std::string{channel.name()} + ")");
     if (way == Way::unsupported) break;
     works = true;
-    c.check(object.size() + rest.size() == longer.size(), "transfer_from(" + std::string{channel.name()} + ", " + std::to_string(move.asked) + ") kept " +
-                                                              std::to_string(object.size() - move.before) + " bytes and left " + std::to_string(rest.size()) +
-                                                              " of " + std::to_string(move.there));
+    c.check(object.size() + rest.size() == longer.size(), "transfer_from(" + std::string{channel.name()} + ", " +
+                                                              std::to_string(move.asked) + ") kept " +
+                                                              std::to_string(object.size() - move.before) + " bytes and left " +
+                                                              std::to_string(rest.size()) + " of " + std::to_string(move.there));
     if (!rest.empty()) c.expect_bytes(longer, object.size(), rest, "what transfer_from() left in the source");
   }
   return works;
@@ -188,9 +194,15 @@ void in_refused(Context& c, bool from_file) {
   {
     const Writer writer = c.require(location.create(), "create()");
     const auto taken = location.transfer_from(file.number(), 40);
-    if (taken) object = [&] { Object now = longer; now.truncate(object.size() + *taken); return now; }();
+    if (taken)
+      object = [&] {
+        Object now = longer;
+        now.truncate(object.size() + *taken);
+        return now;
+      }();
     else c.expect_error(taken, {errc::busy}, "transfer_from() while a writer is open");
-    c.check(position_of(file.number()) == taken.value_or(0), "transfer_from() while a writer is open moved the source to " + std::to_string(position_of(file.number())));
+    c.check(position_of(file.number()) == taken.value_or(0),
+            "transfer_from() while a writer is open moved the source to " + std::to_string(position_of(file.number())));
   }
   c.expect_object(location, object, "the object after transfer_from() while a writer was open");
 }
@@ -229,8 +241,10 @@ void in_to_the_limit(Context& c) {
     object = longer;
     object.truncate(size);
   }
-  if (object.size() == most) c.expect_error(location.transfer_from(file.number(), 1), {errc::limit_exceeded}, "transfer_from() beyond the largest size");
-  c.check(position_of(file.number()) == object.size() - (most - 10), "transfer_from() of more than the largest size took bytes that it did not keep");
+  if (object.size() == most)
+    c.expect_error(location.transfer_from(file.number(), 1), {errc::limit_exceeded}, "transfer_from() beyond the largest size");
+  c.check(position_of(file.number()) == object.size() - (most - 10),
+          "transfer_from() of more than the largest size took bytes that it did not keep");
   c.expect_object(location, object, "the object after transfer_from() of more than the largest size");
 }
 

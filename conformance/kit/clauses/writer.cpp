@@ -52,8 +52,9 @@ constexpr std::array all{
            .obligation = Obligation::hooked,
            .run = writer_9},
     Clause{.id = "WRITER-10",
-           .rule = "every lost byte is reported, by close() at the latest; after a failed close() nothing new is visible, or after timeout and "
-                   "unavailable nothing or the whole",
+           .rule =
+               "every lost byte is reported, by close() at the latest; after a failed close() nothing new is visible, or after timeout and "
+               "unavailable nothing or the whole",
            .look_here = "the error of the last flush, of the metadata or of the commit, swallowed by close()",
            .obligation = Obligation::hooked,
            .run = writer_10},

@@ -95,7 +95,7 @@ void writer_6(Context& c) {
   }
   if (!c.needs(c.hooks().inject, "inject")) return;
   const std::uint64_t chunk = scales(c).front();
-  Quota faults{c, 4};
+  Quota faults = quota_for_faults(c);
   for (const Fault& fault : faults_of_writing()) {
     for (const Way way : ways(c)) {
       for (const Attempt::Stage first : {Attempt::Stage::close, Attempt::Stage::write}) {

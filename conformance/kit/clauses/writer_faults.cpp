@@ -28,7 +28,8 @@ struct Load {
 
 // Runs the attempt with the fault in the stages from `first` to `last`; `judge` gets it with the rest still to do.
 template <class Judge>
-std::uint64_t with_faults_in(Context& c, const Fault& fault, const Quota& quota, Way way, Load load, Stage first, Stage last, const Judge& judge) {
+std::uint64_t with_faults_in(Context& c, const Fault& fault, const Quota& quota, Way way, Load load, Stage first, Stage last,
+                             const Judge& judge) {
   const auto prepare = [&] {
     Attempt attempt = new_attempt(c, way, load.size, load.piece);
     attempt.gathered = c.has(Capability::gather) && c.random()() % 2 == 0;
@@ -37,8 +38,7 @@ std::uint64_t with_faults_in(Context& c, const Fault& fault, const Quota& quota,
     if (attempt.failed_at != Stage::none) c.require(attempt.verdict, "writing before the fault");
     return attempt;
   };
-  return at_each_primitive(
-      c, fault, quota, prepare, [&](Attempt& attempt) { run_stages(attempt, first, last); }, judge);
+  return at_each_primitive(c, fault, quota, prepare, [&](Attempt& attempt) { run_stages(attempt, first, last); }, judge);
 }
 
 // WRITER-9 -----------------------------------------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ void go_on_after_failure(Context& c, Attempt& attempt, std::uint64_t chunk, cons
 void writer_9(Context& c) {
   if (!c.needs(c.hooks().inject, "inject")) return;
   const std::uint64_t chunk = scales(c).front();
-  Quota quota{c, 8};
+  Quota quota = quota_for_faults(c);
   std::uint64_t hits = 0;
   for (const Load load : {Load{3 * chunk + 1, chunk}, Load{3 * chunk + 1, 3 * chunk + 1}, Load{2 * chunk, chunk / 2 + 1}}) {
     for (const Fault& fault : faults_of_writing()) {
@@ -102,10 +102,11 @@ void writer_10(Context& c) {
     c.store(attempt.change.location, next);
     c.expect_object(attempt.change.location, next, "the next object, after " + what);
   };
-  Quota quota{c, 10};
+  Quota quota = quota_for_faults(c);
   std::uint64_t hits = 0;
   for (const Stage first : {Stage::close, Stage::start}) {
-    for (const Load load : {Load{3 * chunk + 1, chunk}, Load{2 * chunk, 2 * chunk}, Load{1, 1}, Load{0, 1}, Load{chunk + 1, chunk / 2 + 1}}) {
+    for (const Load load :
+         {Load{3 * chunk + 1, chunk}, Load{2 * chunk, 2 * chunk}, Load{1, 1}, Load{0, 1}, Load{chunk + 1, chunk / 2 + 1}}) {
       for (const Fault& fault : faults_of_writing()) {
         for (const Way way : ways(c)) {
           if (quota.another()) hits += with_faults_in(c, fault, quota, way, load, first, Stage::close, judge);

@@ -51,9 +51,9 @@ struct ErasedReader : ErasedHandle {
 };
 struct ErasedReaderAt : ErasedHandle {
   [[nodiscard]] virtual std::unique_ptr<ErasedReaderAt> move_out() = 0;
-  virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const = 0;
+  [[nodiscard]] virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const = 0;
   [[nodiscard]] virtual bool has_size() const = 0;
-  virtual Result<std::uint64_t> size() const = 0;
+  [[nodiscard]] virtual Result<std::uint64_t> size() const = 0;
 };
 struct ErasedWindow : ErasedHandle {
   [[nodiscard]] virtual std::unique_ptr<ErasedWindow> move_out() = 0;
@@ -64,14 +64,14 @@ struct ErasedLocation : ErasedHandle {
   [[nodiscard]] virtual Capabilities capabilities() const = 0;
   virtual Result<std::unique_ptr<ErasedWriter>> create() = 0;
   virtual Result<std::unique_ptr<ErasedWriter>> append() = 0;
-  virtual Result<std::unique_ptr<ErasedReader>> open() const = 0;
-  virtual Result<std::unique_ptr<ErasedReader>> open_seeker() const = 0;
-  virtual Result<std::unique_ptr<ErasedReaderAt>> open_reader_at() const = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<ErasedReader>> open() const = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<ErasedReader>> open_seeker() const = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<ErasedReaderAt>> open_reader_at() const = 0;
   virtual Result<void> remove() = 0;
   virtual Result<void> shrink(std::uint64_t n) = 0;
   virtual Result<void> discard(std::uint64_t offset, std::uint64_t n) = 0;
-  virtual Result<std::unique_ptr<ErasedWindow>> map(std::uint64_t offset, std::size_t n) const = 0;
-  virtual Result<std::uint64_t> transfer_to(int descriptor, std::uint64_t offset, std::uint64_t n) const = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<ErasedWindow>> map(std::uint64_t offset, std::size_t n) const = 0;
+  [[nodiscard]] virtual Result<std::uint64_t> transfer_to(int descriptor, std::uint64_t offset, std::uint64_t n) const = 0;
   virtual Result<std::uint64_t> transfer_from(int descriptor, std::uint64_t n) = 0;
   virtual Result<void> publish(std::string_view destination, PublishMode mode) = 0;
   [[nodiscard]] virtual std::uint64_t append_granularity() const = 0;
@@ -124,7 +124,7 @@ struct ReaderBox final : ErasedReader {
     if constexpr (seeker<R>) return held.seek(offset, whence);
     else return undeclared("seek");
   }
-  bool has_size() const override { return has_handle_size<R>; }
+  [[nodiscard]] bool has_size() const override { return has_handle_size<R>; }
   Result<std::uint64_t> size() override { return handle_size(held); }
   R held;
 };
@@ -134,9 +134,9 @@ struct ReaderAtBox final : ErasedReaderAt {
   explicit ReaderAtBox(R&& reader) : held{std::move(reader)} {}
   std::unique_ptr<ErasedReaderAt> move_out() override { return std::make_unique<ReaderAtBox>(std::move(held)); }
   void assign_from(ErasedHandle& other) override { held = std::move(static_cast<ReaderAtBox&>(other).held); }
-  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const override { return held.read_at(offset, bytes); }
-  bool has_size() const override { return has_handle_size<R>; }
-  Result<std::uint64_t> size() const override { return handle_size(held); }
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const override { return held.read_at(offset, bytes); }
+  [[nodiscard]] bool has_size() const override { return has_handle_size<R>; }
+  [[nodiscard]] Result<std::uint64_t> size() const override { return handle_size(held); }
   R held;
 };
 
@@ -145,7 +145,7 @@ struct WindowBox final : ErasedWindow {
   explicit WindowBox(W&& window) : held{std::move(window)} {}
   std::unique_ptr<ErasedWindow> move_out() override { return std::make_unique<WindowBox>(std::move(held)); }
   void assign_from(ErasedHandle& other) override { held = std::move(static_cast<WindowBox&>(other).held); }
-  std::span<const std::byte> bytes() const noexcept override { return held.bytes(); }
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept override { return held.bytes(); }
   W held;
 };
 
@@ -162,17 +162,17 @@ struct LocationBox final : ErasedLocation {
   explicit LocationBox(B&& backend) : held{std::move(backend)} {}
   std::unique_ptr<ErasedLocation> move_out() override { return std::make_unique<LocationBox>(std::move(held)); }
   void assign_from(ErasedHandle& other) override { held = std::move(static_cast<LocationBox&>(other).held); }
-  Capabilities capabilities() const override { return capabilities_of(held); }
+  [[nodiscard]] Capabilities capabilities() const override { return capabilities_of(held); }
   Result<std::unique_ptr<ErasedWriter>> create() override { return boxed<WriterBox, ErasedWriter>(held.create()); }
-  Result<std::unique_ptr<ErasedReader>> open() const override { return boxed<ReaderBox, ErasedReader>(held.open()); }
+  [[nodiscard]] Result<std::unique_ptr<ErasedReader>> open() const override { return boxed<ReaderBox, ErasedReader>(held.open()); }
   Result<void> remove() override { return held.remove(); }
   Result<std::unique_ptr<ErasedWriter>> append() override {
     if constexpr (may_have<B>(Capability::append)) return boxed<WriterBox, ErasedWriter>(held.append()); else return undeclared("append");
   }
-  Result<std::unique_ptr<ErasedReader>> open_seeker() const override {
+  [[nodiscard]] Result<std::unique_ptr<ErasedReader>> open_seeker() const override {
     if constexpr (may_have<B>(Capability::seeker)) return boxed<ReaderBox, ErasedReader>(held.open_seeker()); else return undeclared("open_seeker");
   }
-  Result<std::unique_ptr<ErasedReaderAt>> open_reader_at() const override {
+  [[nodiscard]] Result<std::unique_ptr<ErasedReaderAt>> open_reader_at() const override {
     if constexpr (may_have<B>(Capability::reader_at)) return boxed<ReaderAtBox, ErasedReaderAt>(held.open_reader_at()); else return undeclared("open_reader_at");
   }
   Result<void> shrink([[maybe_unused]] std::uint64_t n) override {
@@ -181,10 +181,10 @@ struct LocationBox final : ErasedLocation {
   Result<void> discard([[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::uint64_t n) override {
     if constexpr (may_have<B>(Capability::discard)) return held.discard(offset, n); else return undeclared("discard");
   }
-  Result<std::unique_ptr<ErasedWindow>> map([[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::size_t n) const override {
+  [[nodiscard]] Result<std::unique_ptr<ErasedWindow>> map([[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::size_t n) const override {
     if constexpr (may_have<B>(Capability::map)) return boxed<WindowBox, ErasedWindow>(held.map(offset, n)); else return undeclared("map");
   }
-  Result<std::uint64_t> transfer_to([[maybe_unused]] int descriptor, [[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::uint64_t n) const override {
+  [[nodiscard]] Result<std::uint64_t> transfer_to([[maybe_unused]] int descriptor, [[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::uint64_t n) const override {
     if constexpr (may_have<B>(Capability::transfer)) return held.transfer_to(descriptor, offset, n); else return undeclared("transfer_to");
   }
   Result<std::uint64_t> transfer_from([[maybe_unused]] int descriptor, [[maybe_unused]] std::uint64_t n) override {
@@ -193,10 +193,10 @@ struct LocationBox final : ErasedLocation {
   Result<void> publish([[maybe_unused]] std::string_view destination, [[maybe_unused]] PublishMode mode) override {
     if constexpr (may_have<B>(Capability::publish)) return held.publish(destination, mode); else return undeclared("publish");
   }
-  std::uint64_t append_granularity() const override {
+  [[nodiscard]] std::uint64_t append_granularity() const override {
     if constexpr (may_have<B>(Capability::append_granularity)) return held.append_granularity(); else return 1;
   }
-  std::uint64_t max_object_size() const override {
+  [[nodiscard]] std::uint64_t max_object_size() const override {
     if constexpr (may_have<B>(Capability::max_object_size)) return held.max_object_size(); else return ~std::uint64_t{0};
   }
   B held;

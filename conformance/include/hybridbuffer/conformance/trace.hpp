@@ -245,7 +245,7 @@ class Trace {
   const std::uint64_t count = page.count.load(std::memory_order_acquire);
   const std::uint64_t start = page.case_start.load(std::memory_order_relaxed);
   const std::uint64_t kept = count < start ? 0 : count - start;
-  const std::uint64_t shown = std::min(kept, std::min<std::uint64_t>(TracePage::length, most));
+  const std::uint64_t shown = std::min<std::uint64_t>({kept, TracePage::length, most});
   if (shown < kept) lines.push_back("... " + std::to_string(kept - shown) + " operations before");
   for (std::uint64_t i = count - shown; i < count; ++i) lines.push_back(text_of(page.ring[i % TracePage::length]));
   return lines;
