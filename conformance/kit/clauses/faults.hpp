@@ -27,8 +27,8 @@ namespace hybridbuffer::conformance::clauses {
   return scales(c).front();
 }
 
-/// The time of a part with faults: a few combinations of fault and writer in any case.
-[[nodiscard]] inline Quota quota_for_faults(const Context& c) { return Quota{c, std::clamp<std::uint64_t>(c.rounds(400) / 100, 1, 4)}; }
+/// The time of a part with faults: all faults with all kinds of writer in any case, fewer on a slow backend.
+[[nodiscard]] inline Quota quota_for_faults(const Context& c) { return Quota{c, std::clamp<std::uint64_t>(c.rounds(440) / 10, 1, 44)}; }
 
 /// Runs prepare(), then operate() on what it made with the fault armed at the k-th primitive, then judge() with the fault disarmed, for
 /// k = 1, 2, … until the fault does not fire any more, or the quota's time is over after the first dozens. Returns: how often it fired.
