@@ -295,6 +295,7 @@ void Context::warm_up() {
     Reader reader = require(location.open(), "open()");
     std::byte one{};
     static_cast<void>(require(reader.read({&one, 1}), "read()"));
+    reader.destroy();
     require(location.remove(), "remove()");
     return std::chrono::steady_clock::now() - start;
   };
