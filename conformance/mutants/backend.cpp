@@ -382,6 +382,7 @@ Result<std::uint64_t> Backend::transfer_from(int source, std::uint64_t n) {
 }
 
 Result<void> Backend::publish(std::string_view destination, PublishMode mode) {
+  if (destination.empty()) return failure(errc::invalid_argument, "publish an object", "without a name");
   auto opened = view("publish an object");
   if (!opened) return std::unexpected{std::move(opened).error()};
   Bytes whole(static_cast<std::size_t>((*opened)->size()));

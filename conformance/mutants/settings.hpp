@@ -16,7 +16,7 @@ enum class Delivery : std::uint8_t { up_to_chunk, one_byte, random };
 /// What distinguishes one reference backend from another. Every combination is legal; LV1 to LV16 are such combinations.
 struct Settings {
   std::uint64_t chunk_size = 64;
-  std::uint64_t max_object_size = std::uint64_t{256} << 10U;
+  std::uint64_t max_object_size = std::uint64_t{64} << 10U;
   Capabilities capabilities{Capability::reader_at,
                             Capability::seeker,
                             Capability::append,

@@ -87,7 +87,9 @@ Result<void> Writer::commit_torn(const Manifest& old) {
   Manifest torn = manifest_;
   for (std::size_t i = 1; i + 1 < std::min(torn.chunks.size(), old.chunks.size()); ++i) torn.chunks[i] = old.chunks[i];
   auto done = location_->commit(torn);
+  location_->mutex.unlock();
   std::this_thread::sleep_for(std::chrono::microseconds{200});
+  location_->mutex.lock();
   return done;
 }
 
