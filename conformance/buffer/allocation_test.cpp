@@ -37,7 +37,9 @@ using BlockStorage = BasicMemoryStorage<1024>;
 class VectorMemory {
  public:
   VectorMemory() = default;
-  VectorMemory(VectorMemory&& other) noexcept : bytes_{std::move(other.bytes_)}, size_{std::exchange(other.size_, 0)} { other.bytes_.clear(); }
+  VectorMemory(VectorMemory&& other) noexcept : bytes_{std::move(other.bytes_)}, size_{std::exchange(other.size_, 0)} {
+    other.bytes_.clear();
+  }
   VectorMemory& operator=(VectorMemory&& other) noexcept {
     bytes_ = std::exchange(other.bytes_, {});
     size_ = std::exchange(other.size_, 0);
@@ -88,15 +90,15 @@ struct Plain {
   }
 };
 
-using Compositions = std::tuple<                                      //
-    Plain<SegmentedMemory<64>, SpillAt, Files>,                       //
-    Plain<SegmentedMemory<64>, AlwaysSpill, Files>,                   //
-    Plain<SegmentedMemory<64>, SharedBudget, Files>,                  //
-    Plain<SegmentedMemory<16>, SharedBudget, BlockStorage>,           //
-    Plain<SegmentedMemory<64>, AlwaysSpill, BlockStorage>,            //
-    Plain<ContiguousMemory, SpillAt, SmallFiles>,                     //
-    Plain<PmrMemory, SharedBudget, ThreeCallStorage>,                 //
-    Plain<VectorMemory, SharedBudget, Files>,                         //
+using Compositions = std::tuple<                             //
+    Plain<SegmentedMemory<64>, SpillAt, Files>,              //
+    Plain<SegmentedMemory<64>, AlwaysSpill, Files>,          //
+    Plain<SegmentedMemory<64>, SharedBudget, Files>,         //
+    Plain<SegmentedMemory<16>, SharedBudget, BlockStorage>,  //
+    Plain<SegmentedMemory<64>, AlwaysSpill, BlockStorage>,   //
+    Plain<ContiguousMemory, SpillAt, SmallFiles>,            //
+    Plain<PmrMemory, SharedBudget, ThreeCallStorage>,        //
+    Plain<VectorMemory, SharedBudget, Files>,                //
     Plain<VectorMemory, SpillAt, ThreeCallStorage>>;
 
 /// Every k, once and for ever, with a retry and without.
@@ -113,7 +115,8 @@ void fail_every_allocation(const Scenario& scenario) {
       auto wrong = run_once<AllocationPlan, Subject>(scenario, gives_up, k % 2 == 0);
       if (!wrong && AllocationPlan::living.load() != living) wrong = "an allocation outlives the buffer";
       if (wrong) {
-        BOOST_ERROR(Scenario::name << ", " << *wrong << "; allocation " << k << (for_ever ? " and every later one" : "") << (gives_up ? ", no retry" : ""));
+        BOOST_ERROR(Scenario::name << ", " << *wrong << "; allocation " << k << (for_ever ? " and every later one" : "")
+                                   << (gives_up ? ", no retry" : ""));
         return;
       }
       if (AllocationPlan::fired() == 0) break;

@@ -109,7 +109,8 @@ class SeekingBackend {
 
 template <class Storage>
 using BufferIn = HybridBuffer<SegmentedMemory<1024>, SpillAt, backend_of_t<Storage>, Storage>;
-using Storages = std::tuple<FileStorage, MemoryStorage, InPlaceStorage<SnapshotBackend>, InPlaceStorage<SeekingBackend>, InPlaceStorage<ThreeCallBackend>>;
+using Storages = std::tuple<FileStorage, MemoryStorage, InPlaceStorage<SnapshotBackend>, InPlaceStorage<SeekingBackend>,
+                            InPlaceStorage<ThreeCallBackend>>;
 
 template <class Buffer>
 bool append_stream(Buffer& buffer, std::size_t count) {

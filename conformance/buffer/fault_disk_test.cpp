@@ -271,7 +271,8 @@ bool enter_mount_namespace(char* argv[]) {
     ::execvp("unshare", command.data());
     std::perror("unshare (package util-linux)");
   }
-  std::fputs("this test mounts a file system: it needs root, or user namespaces (kernel.unprivileged_userns_clone=1) and `unshare`\n", stderr);
+  std::fputs("this test mounts a file system: it needs root, or user namespaces (kernel.unprivileged_userns_clone=1) and `unshare`\n",
+             stderr);
   return false;
 }
 

@@ -66,9 +66,10 @@ BOOST_AUTO_TEST_CASE(a_long_queue_stays_exact_when_nothing_can_be_given_back) {
 }
 
 BOOST_AUTO_TEST_CASE(every_kind_of_call_has_failed) {
-  for (const StorageCall call : {StorageCall::create_backend, StorageCall::create, StorageCall::append, StorageCall::write, StorageCall::close,
-                                 StorageCall::open_reader_at, StorageCall::read_at, StorageCall::remove, StorageCall::shrink,
-                                 StorageCall::discard, StorageCall::transfer_to, StorageCall::transfer_from, StorageCall::publish}) {
+  for (const StorageCall call :
+       {StorageCall::create_backend, StorageCall::create, StorageCall::append, StorageCall::write, StorageCall::close,
+        StorageCall::open_reader_at, StorageCall::read_at, StorageCall::remove, StorageCall::shrink, StorageCall::discard,
+        StorageCall::transfer_to, StorageCall::transfer_from, StorageCall::publish}) {
     BOOST_TEST(has_failed(call), storage_call_names[static_cast<std::size_t>(call)]);
   }
 }

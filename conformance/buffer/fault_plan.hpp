@@ -17,12 +17,30 @@ namespace hybridbuffer::testing {
 
 /// What a buffer asks of its storage, and of the sources and sinks that it is given.
 enum class StorageCall : std::uint8_t {
-  create_backend, create, append, write, close, open, open_reader_at, open_seeker, read, read_at, seek, remove, shrink, discard,
-  transfer_to, transfer_from, publish, source_read, sink_write
+  create_backend,
+  create,
+  append,
+  write,
+  close,
+  open,
+  open_reader_at,
+  open_seeker,
+  read,
+  read_at,
+  seek,
+  remove,
+  shrink,
+  discard,
+  transfer_to,
+  transfer_from,
+  publish,
+  source_read,
+  sink_write
 };
 inline constexpr std::array<std::string_view, 19> storage_call_names{
-    "create_backend", "create", "append", "write", "close", "open", "open_reader_at", "open_seeker", "read", "read_at", "seek", "remove",
-    "shrink", "discard", "transfer_to", "transfer_from", "publish", "source_read", "sink_write"};
+    "create_backend", "create",        "append",  "write",       "close",     "open",   "open_reader_at",
+    "open_seeker",    "read",          "read_at", "seek",        "remove",    "shrink", "discard",
+    "transfer_to",    "transfer_from", "publish", "source_read", "sink_write"};
 
 /// How much of a failing call takes place all the same.
 enum class FaultEffect : std::uint8_t {
@@ -81,9 +99,7 @@ class FaultPlan {
     return armed.effect;
   }
 
-  [[nodiscard]] static std::unexpected<Error> failure() noexcept {
-    return hybridbuffer::failure(armed.code, "fail as planned");
-  }
+  [[nodiscard]] static std::unexpected<Error> failure() noexcept { return hybridbuffer::failure(armed.code, "fail as planned"); }
 
  private:
   static inline std::uint64_t countdown = 0;  // 0: none is going to fail

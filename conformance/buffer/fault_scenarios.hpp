@@ -207,13 +207,15 @@ struct Pipes {
   void operator()(auto& run) const {
     run.append(900);
     const Pipe pipe;
-    run.give("write_to a pipe", 600, [&](std::uint64_t limit) { return run.buffer().write_to(pipe.out.number(), limit); },
-             [&] { return pipe.filled(); });
+    run.give(
+        "write_to a pipe", 600, [&](std::uint64_t limit) { return run.buffer().write_to(pipe.out.number(), limit); },
+        [&] { return pipe.filled(); });
     const Bytes sent{run.content().begin(), run.content().begin() + 600};
     run.truncate(500);
     run.append(250);
-    run.take_all("read_from a pipe", sent, [&](std::uint64_t limit) { return run.buffer().read_from(pipe.in.number(), limit); },
-                 [&] { return sent.size() - pipe.filled(); });
+    run.take_all(
+        "read_from a pipe", sent, [&](std::uint64_t limit) { return run.buffer().read_from(pipe.in.number(), limit); },
+        [&] { return sent.size() - pipe.filled(); });
     run.append(10);
   }
 };

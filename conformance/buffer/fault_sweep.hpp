@@ -108,8 +108,8 @@ void sweep(const Scenario& scenario, std::size_t stride = 1) {
       FaultPlan::arm(k, mode.fault);
       const auto wrong = run_once<FaultPlan, Composition>(scenario, mode.gives_up, k % 2 == 0);
       if (wrong) {
-        BOOST_ERROR(Scenario::name << ", " << *wrong << "; fault " << k << " in mode " << index << " (" << name_of(mode.fault.code) << ", effect "
-                                   << static_cast<int>(mode.fault.effect) << (mode.fault.for_ever ? ", for ever" : ", once")
+        BOOST_ERROR(Scenario::name << ", " << *wrong << "; fault " << k << " in mode " << index << " (" << name_of(mode.fault.code)
+                                   << ", effect " << static_cast<int>(mode.fault.effect) << (mode.fault.for_ever ? ", for ever" : ", once")
                                    << (mode.gives_up ? ", no retry" : "") << ") in " << FaultPlan::last());
         return;
       }

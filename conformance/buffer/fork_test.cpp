@@ -60,7 +60,11 @@ class Family {
   using Buffer = BufferIn<Place>;
   static constexpr std::size_t memory = 100;
 
-  Family() : storage{Place::make()}, in_memory{SpillAt{memory}, storage}, spilled{SpillAt{memory}, storage}, half_read{SpillAt{memory}, storage} {
+  Family()
+      : storage{Place::make()},
+        in_memory{SpillAt{memory}, storage},
+        spilled{SpillAt{memory}, storage},
+        half_read{SpillAt{memory}, storage} {
     fill(in_memory, 70);
     fill(spilled, 5000);
     fill(spilled, 30);  // in memory, and its window is open

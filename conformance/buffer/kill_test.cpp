@@ -89,7 +89,8 @@ bool is_whole(const Bytes& bytes) {
 /// True while the process has a nameless file of that directory open.
 bool holds_file_in(const std::string& directory, pid_t process) {
   std::error_code gone;
-  for (std::filesystem::directory_iterator entry{"/proc/" + std::to_string(process) + "/fd", gone}, end; !gone && entry != end; entry.increment(gone)) {
+  for (std::filesystem::directory_iterator entry{"/proc/" + std::to_string(process) + "/fd", gone}, end; !gone && entry != end;
+       entry.increment(gone)) {
     const std::string target = std::filesystem::read_symlink(entry->path(), gone).string();
     if (target.starts_with(directory + "/") && target.ends_with("(deleted)")) return true;
   }
@@ -148,8 +149,7 @@ BOOST_AUTO_TEST_CASE(a_killed_publish_leaves_whole_files_under_their_names_and_n
   std::size_t published = 0;
   for (int i = 0; i < rounds(300); ++i) {
     const TemporaryDirectory directory{Medium::memory};
-    kill_at_random_moment(directory.path(), random,
-                          [&](auto&& ready) { publish_for_ever(directory.path(), PublishMode::keep, ready); });
+    kill_at_random_moment(directory.path(), random, [&](auto&& ready) { publish_for_ever(directory.path(), PublishMode::keep, ready); });
     for (const std::string& name : names_in(directory.path())) {
       BOOST_REQUIRE(name.starts_with("result"));
       BOOST_REQUIRE(is_whole(content_of(directory.file(name))));
@@ -165,8 +165,7 @@ BOOST_AUTO_TEST_CASE(a_killed_replacing_publish_leaves_the_old_or_the_new_whole_
   int temporaries = 0;
   bool published = false;
   for (int i = 0; i < rounds(300); ++i) {
-    kill_at_random_moment(directory.path(), random,
-                          [&](auto&& ready) { publish_for_ever(directory.path(), PublishMode::replace, ready); });
+    kill_at_random_moment(directory.path(), random, [&](auto&& ready) { publish_for_ever(directory.path(), PublishMode::replace, ready); });
     int in_this_round = 0;
     for (const std::string& name : names_in(directory.path())) {
       BOOST_REQUIRE(is_whole(content_of(directory.file(name))));

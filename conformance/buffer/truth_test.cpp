@@ -202,7 +202,8 @@ QueuePeaks run_queue(Storage storage, std::uint64_t total) {
     peaks.exact = buffer.append(step).has_value();
     if (buffer.unread() > 2_MiB) {
       const std::uint64_t offset = buffer.tell();
-      peaks.exact = peaks.exact && buffer.read(step).value_or(0) == step.size() && is_piece(step, offset) && buffer.discard_read().has_value();
+      peaks.exact =
+          peaks.exact && buffer.read(step).value_or(0) == step.size() && is_piece(step, offset) && buffer.discard_read().has_value();
     }
     peaks.held = std::max(peaks.held, buffer.stats().stored_held);
     if (round % 64 == 0) peaks.blocks = std::max(peaks.blocks, blocks_of_open_files());
@@ -239,7 +240,8 @@ std::optional<std::uint64_t> most_beyond_content(Storage storage, std::uint64_t 
   for (int i = 0; i < rounds; ++i) {
     if (!change(buffer)) return std::nullopt;
     const BufferStats stats = buffer.stats();
-    most = std::max({most, stats.stored_held - stats.stored, stats.memory_capacity > stats.in_memory ? stats.memory_capacity - stats.in_memory : 0});
+    most = std::max(
+        {most, stats.stored_held - stats.stored, stats.memory_capacity > stats.in_memory ? stats.memory_capacity - stats.in_memory : 0});
     if (i % 4096 == 0) {
       const std::uint64_t blocks = blocks_of_open_files();
       most = std::max(most, blocks > 2 * stats.stored ? blocks - 2 * stats.stored : 0);  // as much as is stored is claimed ahead

@@ -12,7 +12,11 @@ namespace hybridbuffer::conformance {
 std::span<const Clause* const> catalogue() {
   static const std::vector<const Clause*> all = [] {
     std::vector<const Clause*> list;
-    for (const auto family : {clauses::meta, clauses::create, clauses::open, clauses::remove, clauses::writer, clauses::reader, clauses::reader_at, clauses::seeker, clauses::data, clauses::big, clauses::error, clauses::concurrency, clauses::isolation, clauses::move, clauses::durability, clauses::resource, clauses::append, clauses::shrink, clauses::discard, clauses::map, clauses::transfer, clauses::publish, clauses::factory, clauses::fork}) {
+    for (const auto family :
+         {clauses::meta,      clauses::create, clauses::open,       clauses::remove,   clauses::writer,  clauses::reader,
+          clauses::reader_at, clauses::seeker, clauses::data,       clauses::big,      clauses::error,   clauses::concurrency,
+          clauses::isolation, clauses::move,   clauses::durability, clauses::resource, clauses::append,  clauses::shrink,
+          clauses::discard,   clauses::map,    clauses::transfer,   clauses::publish,  clauses::factory, clauses::fork}) {
       for (const Clause& clause : family()) list.push_back(&clause);
     }
     return list;

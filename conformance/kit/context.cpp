@@ -110,7 +110,8 @@ void Context::expect_rest(Reader& reader, const Object& object, std::uint64_t fr
   std::vector<std::byte> block(static_cast<std::size_t>(piece));
   std::uint64_t at = from;
   for (;;) {
-    const std::string where = std::string{what} + ": read(" + std::to_string(piece) + ") at " + std::to_string(at) + " of " + std::to_string(object.size());
+    const std::string where =
+        std::string{what} + ": read(" + std::to_string(piece) + ") at " + std::to_string(at) + " of " + std::to_string(object.size());
     const std::size_t count = require(reader.read(block), where);
     if (count > block.size()) fail(where + " returned " + std::to_string(count) + ", more than asked");
     if (count == 0) {
@@ -126,7 +127,8 @@ void Context::expect_rest(Reader& reader, const Object& object, std::uint64_t fr
 
 void Context::expect_window(const ReaderAt& reader, const Object& object, std::uint64_t offset, std::uint64_t n) {
   std::vector<std::byte> block(static_cast<std::size_t>(n));
-  const std::string what = "read_at(" + std::to_string(offset) + ", " + std::to_string(n) + ") of " + std::to_string(object.size()) + " bytes";
+  const std::string what =
+      "read_at(" + std::to_string(offset) + ", " + std::to_string(n) + ") of " + std::to_string(object.size()) + " bytes";
   const std::size_t count = require(reader.read_at(offset, block), what);
   const std::uint64_t expected = offset < object.size() ? std::min(n, object.size() - offset) : 0;
   check(count == expected, what + " returned " + std::to_string(count) + ", not " + std::to_string(expected));
@@ -153,7 +155,8 @@ void Context::expect_object(const Location& location, const Object& object, Rout
     case Route::seeker: {
       Reader seeker = require(location.open_seeker(), text + ": open_seeker()");
       const std::uint64_t end = require(seeker.seek(0, Whence::end), text + ": seek to the end");
-      check(end == object.size(), text + ": seek(0, end) returned " + std::to_string(end) + ", the object has " + std::to_string(object.size()) + " bytes");
+      check(end == object.size(),
+            text + ": seek(0, end) returned " + std::to_string(end) + ", the object has " + std::to_string(object.size()) + " bytes");
       const std::uint64_t middle = object.size() / 2;
       require(seeker.seek(static_cast<std::int64_t>(middle), Whence::begin), text + ": seek to the middle");
       expect_rest(seeker, object, middle, block, text + " by its seeker");
@@ -175,7 +178,8 @@ void Context::expect_object(const Location& location, const Object& object, Rout
       for (std::uint64_t at = 0; at < object.size();) {
         const Window window = require(location.map(at, static_cast<std::size_t>(block)), text + ": map()");
         check(!window.bytes().empty() && window.bytes().size() <= block, text + ": a window of " + std::to_string(window.bytes().size()) +
-                                                                             " bytes before the end, " + std::to_string(block) + " were asked for");
+                                                                             " bytes before the end, " + std::to_string(block) +
+                                                                             " were asked for");
         expect_bytes(object, at, window.bytes(), text + " by map()");
         at += window.bytes().size();
       }

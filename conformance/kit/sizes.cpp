@@ -44,7 +44,8 @@ Sizes few_sizes(const Sizes& chunks, std::uint64_t most) {
 }
 
 Sizes size_ladder(const Sizes& chunks, std::uint64_t multiples, std::uint64_t most) {
-  const Sizes powers = ranges::views::iota(0, 63) | ranges::views::transform([](int k) { return std::uint64_t{1} << static_cast<unsigned>(k); }) |
+  const Sizes powers = ranges::views::iota(0, 63) |
+                       ranges::views::transform([](int k) { return std::uint64_t{1} << static_cast<unsigned>(k); }) |
                        ranges::views::filter([&](std::uint64_t n) { return n - 1 <= most; }) | ranges::to<std::vector>();
   const Sizes smallest = ranges::views::iota(std::uint64_t{0}, std::uint64_t{18}) | ranges::to<std::vector>();
   const Sizes near_powers = around(powers);

@@ -27,8 +27,8 @@ using namespace hybridbuffer::conformance;
 
 namespace {
 
-std::vector<const Clause*> clauses;      // of the page
-std::string_view whom = "every backend"; // they apply to
+std::vector<const Clause*> clauses;       // of the page
+std::string_view whom = "every backend";  // they apply to
 
 std::vector<const Clause*> policy_clauses() {
   std::vector<const Clause*> all;
@@ -136,8 +136,7 @@ int citations_of_nothing(const std::string& page) {
   for (auto at = std::sregex_iterator{page.begin(), page.end(), id}; at != std::sregex_iterator{}; ++at) {
     const std::string name = at->str(1);
     const bool known = std::any_of(clauses.begin(), clauses.end(), [&](const Clause* clause) { return clause->id == name; });
-    if (!known && !others.contains(name))
-      status = complain("the page cites a clause that the kit does not have", name);
+    if (!known && !others.contains(name)) status = complain("the page cites a clause that the kit does not have", name);
   }
   return status;
 }

@@ -39,7 +39,9 @@ class VectorMemory {
   }
   void commit(std::size_t n) noexcept { size_ += n; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] auto chunks() const noexcept { return std::views::single(std::span{bytes_}.first(size_)) | std::views::take(size_ == 0 ? 0 : 1); }
+  [[nodiscard]] auto chunks() const noexcept {
+    return std::views::single(std::span{bytes_}.first(size_)) | std::views::take(size_ == 0 ? 0 : 1);
+  }
   void copy_out(std::size_t offset, std::span<std::byte> out) const noexcept {
     std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), out.size(), out.begin());
   }

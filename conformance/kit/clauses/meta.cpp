@@ -97,8 +97,8 @@ void meta_4(Context& c) {
     if (8 * c.chunk() <= c.declared_most()) {
       const std::uint64_t one = cost(c.chunk());
       const std::uint64_t eight = cost(8 * c.chunk());
-      c.check(eight >= one + 7, "chunk_size is declared as " + std::to_string(c.chunk()) + ", but eight chunks took " + std::to_string(eight) +
-                                    " primitives where one took " + std::to_string(one));
+      c.check(eight >= one + 7, "chunk_size is declared as " + std::to_string(c.chunk()) + ", but eight chunks took " +
+                                    std::to_string(eight) + " primitives where one took " + std::to_string(one));
     }
   }
   if (c.hooks().set_chunk_size && c.hooks().primitive_calls && c.lower_chunk_size(64)) {
@@ -106,8 +106,8 @@ void meta_4(Context& c) {
     const Object content = c.object(measured, 4096);
     const std::uint64_t before = c.hooks().primitive_calls();
     c.store(measured, content);
-    c.check(c.hooks().primitive_calls() - before >= 64, "set_chunk_size(64) said yes, but 4096 bytes took " +
-                                                            std::to_string(c.hooks().primitive_calls() - before) + " primitives");
+    c.check(c.hooks().primitive_calls() - before >= 64,
+            "set_chunk_size(64) said yes, but 4096 bytes took " + std::to_string(c.hooks().primitive_calls() - before) + " primitives");
   }
 }
 
@@ -139,16 +139,29 @@ void meta_5(Context& c) {
 }
 
 constexpr std::array all{
-    Clause{.id = "META-1", .rule = "make_backend() gives a new, empty location each call",
-           .look_here = "make_backend() of the harness: a static backend, a copy of a handle on one location, a name that repeats", .run = meta_1},
-    Clause{.id = "META-2", .rule = "stored_objects() sees what was committed", .look_here = "stored_objects() of the harness: it looks at another place than the backend",
-           .obligation = Obligation::hooked, .run = meta_2},
-    Clause{.id = "META-3", .rule = "a fault that inject() accepts really fires, and is disarmed by the next call",
-           .look_here = "inject() and faults_fired() of the harness: the seam that the backend does not pass through", .obligation = Obligation::hooked, .run = meta_3},
-    Clause{.id = "META-4", .rule = "what is declared is so: equal capabilities, the chunk size, the largest object",
-           .look_here = "the traits of the harness", .run = meta_4},
-    Clause{.id = "META-5", .rule = "damage() really changes what is stored", .look_here = "damage() of the harness: it changes a copy, or another object",
-           .obligation = Obligation::hooked, .run = meta_5},
+    Clause{.id = "META-1",
+           .rule = "make_backend() gives a new, empty location each call",
+           .look_here = "make_backend() of the harness: a static backend, a copy of a handle on one location, a name that repeats",
+           .run = meta_1},
+    Clause{.id = "META-2",
+           .rule = "stored_objects() sees what was committed",
+           .look_here = "stored_objects() of the harness: it looks at another place than the backend",
+           .obligation = Obligation::hooked,
+           .run = meta_2},
+    Clause{.id = "META-3",
+           .rule = "a fault that inject() accepts really fires, and is disarmed by the next call",
+           .look_here = "inject() and faults_fired() of the harness: the seam that the backend does not pass through",
+           .obligation = Obligation::hooked,
+           .run = meta_3},
+    Clause{.id = "META-4",
+           .rule = "what is declared is so: equal capabilities, the chunk size, the largest object",
+           .look_here = "the traits of the harness",
+           .run = meta_4},
+    Clause{.id = "META-5",
+           .rule = "damage() really changes what is stored",
+           .look_here = "damage() of the harness: it changes a copy, or another object",
+           .obligation = Obligation::hooked,
+           .run = meta_5},
 };
 
 }  // namespace

@@ -78,7 +78,9 @@ struct ErasedLocation : ErasedHandle {
   [[nodiscard]] virtual std::uint64_t max_object_size() const = 0;
 };
 
-[[nodiscard]] inline std::unexpected<Error> undeclared(OperationName operation) { return failure(errc::unsupported, operation, "not declared"); }
+[[nodiscard]] inline std::unexpected<Error> undeclared(OperationName operation) {
+  return failure(errc::unsupported, operation, "not declared");
+}
 
 // `size()` of a handle, in any of the forms that it may have: plain, or a Result.
 template <class H>
@@ -91,7 +93,9 @@ template <class H>
 [[nodiscard]] Result<std::uint64_t> handle_size(const H& h) {
   if constexpr (!has_handle_size<H>) {
     return undeclared("size");
-  } else if constexpr (requires { { h.size() } -> hybridbuffer::detail::result; }) {
+  } else if constexpr (requires {
+                         { h.size() } -> hybridbuffer::detail::result;
+                       }) {
     auto size = h.size();
     if (!size) return std::unexpected{size.error()};
     return static_cast<std::uint64_t>(*size);
@@ -134,7 +138,9 @@ struct ReaderAtBox final : ErasedReaderAt {
   explicit ReaderAtBox(R&& reader) : held{std::move(reader)} {}
   std::unique_ptr<ErasedReaderAt> move_out() override { return std::make_unique<ReaderAtBox>(std::move(held)); }
   void assign_from(ErasedHandle& other) override { held = std::move(static_cast<ReaderAtBox&>(other).held); }
-  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const override { return held.read_at(offset, bytes); }
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const override {
+    return held.read_at(offset, bytes);
+  }
   [[nodiscard]] bool has_size() const override { return has_handle_size<R>; }
   [[nodiscard]] Result<std::uint64_t> size() const override { return handle_size(held); }
   R held;

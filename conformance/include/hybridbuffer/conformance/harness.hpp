@@ -69,11 +69,11 @@ struct Traits {
   SecondWriter second_writer = SecondWriter::busy;  ///< see there
   RemoveWhileReading remove_while_reading = RemoveWhileReading::succeeds;
   Integrity integrity = Integrity::none;
-  std::optional<std::chrono::seconds> max_lifetime{};       ///< stored bytes expire after this time without use
-  bool durable = false;                                     ///< committed bytes survive the process
-  std::optional<std::chrono::milliseconds> op_deadline{};   ///< no operation takes longer, whatever the store does
-  std::optional<std::uint64_t> memory_bound{};              ///< bytes of memory that a handle takes at most, whatever the object's size
-  std::optional<CrashResidue> crash_residue{};              ///< see there
+  std::optional<std::chrono::seconds> max_lifetime{};      ///< stored bytes expire after this time without use
+  bool durable = false;                                    ///< committed bytes survive the process
+  std::optional<std::chrono::milliseconds> op_deadline{};  ///< no operation takes longer, whatever the store does
+  std::optional<std::uint64_t> memory_bound{};             ///< bytes of memory that a handle takes at most, whatever the object's size
+  std::optional<CrashResidue> crash_residue{};             ///< see there
 };
 
 /// The hooks of a harness; empty functions where it has none.
@@ -165,8 +165,8 @@ template <class Harness>
 ///
 /// Requires of make_backend(): equal locations from every call. With clauses run in child processes each child makes a harness of its own.
 template <class Harness>
-concept conformance_harness = detail::has_name<Harness> && detail::has_make_backend<Harness> &&
-                              storage_backend<detail::backend_of_harness<Harness>>;
+concept conformance_harness =
+    detail::has_name<Harness> && detail::has_make_backend<Harness> && storage_backend<detail::backend_of_harness<Harness>>;
 
 /// Stops the compilation with a sentence for each member that `Harness` lacks, and for each that its backend lacks.
 template <class Harness>

@@ -120,7 +120,8 @@ class Object {
       const std::size_t count = std::min(expected.size(), found.size() - done);
       fill(offset + done, std::span{expected}.first(count));
       if (std::memcmp(expected.data(), found.data() + done, count) != 0) {
-        const auto at = std::mismatch(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(count), found.begin() + static_cast<std::ptrdiff_t>(done));
+        const auto at = std::mismatch(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(count),
+                                      found.begin() + static_cast<std::ptrdiff_t>(done));
         return done + static_cast<std::size_t>(at.first - expected.begin());
       }
       done += count;
@@ -169,7 +170,8 @@ class StampDecoder {
     return text;
   }
   [[nodiscard]] static std::string words(Stamp stamp, std::uint64_t offset) {
-    return "instance " + std::to_string(stamp.instance) + ", generation " + std::to_string(stamp.generation) + ", offset " + std::to_string(offset);
+    return "instance " + std::to_string(stamp.instance) + ", generation " + std::to_string(stamp.generation) + ", offset " +
+           std::to_string(offset);
   }
 
  private:

@@ -64,7 +64,7 @@ struct Report {
   Traits traits{};
   std::vector<std::string> hooks{};  ///< the hooks that were recognised
   std::vector<ClauseResult> results{};
-  std::string_view set = clause_set;  ///< the clause set that ran, with its version
+  std::string_view set = clause_set;     ///< the clause set that ran, with its version
   std::string program{};                 ///< how to call it again; empty: no program of its own
   std::vector<std::string> arguments{};  ///< what the program needs before its options
   std::size_t clauses_in_set = 0;        ///< how many clauses there are; more than results: only some were wanted

@@ -64,14 +64,25 @@ enum class Operation : std::uint16_t {
 };
 
 [[nodiscard]] constexpr std::string_view name_of(Operation operation) noexcept {
-  constexpr std::array<std::string_view, 37> names{"make_backend", "create",      "append",         "open",        "open_seeker",
-                                                   "open_reader_at", "remove",    "shrink",         "discard",     "map",
-                                                   "transfer_to",  "transfer_from", "publish",      "write",       "write (pieces)",
-                                                   "close",        "read",        "seek",           "read_at",     "size",
-                                                   "move from",    "move-assign from", "destroy",   "inject fault", "damage",
-                                                   "prepare",      "commit",      "chunks",         "chunk_at",    "copy_out",
-                                                   "drop_front",   "truncate",    "clear",          "capacity",    "decide",
-                                                   "room",         "settle"};
+  constexpr std::array<std::string_view, 37> names{"make_backend",   "create",
+                                                   "append",         "open",
+                                                   "open_seeker",    "open_reader_at",
+                                                   "remove",         "shrink",
+                                                   "discard",        "map",
+                                                   "transfer_to",    "transfer_from",
+                                                   "publish",        "write",
+                                                   "write (pieces)", "close",
+                                                   "read",           "seek",
+                                                   "read_at",        "size",
+                                                   "move from",      "move-assign from",
+                                                   "destroy",        "inject fault",
+                                                   "damage",         "prepare",
+                                                   "commit",         "chunks",
+                                                   "chunk_at",       "copy_out",
+                                                   "drop_front",     "truncate",
+                                                   "clear",          "capacity",
+                                                   "decide",         "room",
+                                                   "settle"};
   return names[static_cast<std::size_t>(operation)];
 }
 
@@ -79,7 +90,7 @@ enum class Operation : std::uint16_t {
 enum class Subjects : std::uint8_t { harness, location, writer, reader, seeker, reader_at, window, memory, spill };
 
 [[nodiscard]] constexpr std::string_view name_of(Subjects subject) noexcept {
-  constexpr std::array<std::string_view, 9> names{"harness",   "location", "writer", "reader",      "seeker",
+  constexpr std::array<std::string_view, 9> names{"harness",   "location", "writer",        "reader",      "seeker",
                                                   "reader_at", "window",   "memory policy", "spill policy"};
   return names[static_cast<std::size_t>(subject)];
 }
@@ -160,9 +171,7 @@ class Trace {
  private:
   [[nodiscard]] bool is_recording() const noexcept { return std::this_thread::get_id() == owner_; }
 
-  [[nodiscard]] TraceRecord& last() noexcept {
-    return page_->ring[(page_->count.load(std::memory_order_relaxed) - 1) % TracePage::length];
-  }
+  [[nodiscard]] TraceRecord& last() noexcept { return page_->ring[(page_->count.load(std::memory_order_relaxed) - 1) % TracePage::length]; }
   void start(const TraceRecord& record) noexcept {
     const std::uint64_t count = page_->count.load(std::memory_order_relaxed);
     page_->ring[count % TracePage::length] = record;
@@ -202,8 +211,8 @@ class Trace {
   if (record.subject != Subjects::harness) text += " " + std::to_string(record.handle);
   text.append(": ").append(name_of(record.operation));
   const bool two = record.operation == Operation::read_at || record.operation == Operation::discard || record.operation == Operation::map ||
-                   record.operation == Operation::transfer_to || record.operation == Operation::copy_out || record.operation == Operation::decide ||
-                   record.operation == Operation::room;
+                   record.operation == Operation::transfer_to || record.operation == Operation::copy_out ||
+                   record.operation == Operation::decide || record.operation == Operation::room;
   switch (record.operation) {
     case Operation::write:
     case Operation::write_pieces:
@@ -222,7 +231,10 @@ class Trace {
     case Operation::damage: text += "(" + std::to_string(record.first) + ")"; break;
     case Operation::seek:
       text += "(" + std::to_string(static_cast<std::int64_t>(record.first)) + ", " +
-              (record.second == 0 ? "begin" : record.second == 1 ? "current" : record.second == 2 ? "end" : "whence " + std::to_string(record.second)) +
+              (record.second == 0   ? "begin"
+               : record.second == 1 ? "current"
+               : record.second == 2 ? "end"
+                                    : "whence " + std::to_string(record.second)) +
               ")";
       break;
     default:
@@ -233,10 +245,14 @@ class Trace {
   if (record.outcome == TraceRecord::threw) return text + " threw";
   if (record.outcome != TraceRecord::succeeded) return text.append(" -> ").append(name_of(static_cast<errc>(record.outcome)));
   const bool counts = two || record.operation == Operation::read || record.operation == Operation::seek ||
-                      record.operation == Operation::size || record.operation == Operation::transfer_from || record.operation == Operation::prepare ||
-                      record.operation == Operation::chunk_at || record.operation == Operation::capacity;
-  if (record.operation == Operation::decide) return text + (record.value == 0 ? " -> keep" : record.value == 1 ? " -> spill" : " -> reject");
-  return counts && record.operation != Operation::discard && record.operation != Operation::copy_out ? text + " -> " + std::to_string(record.value) : text;
+                      record.operation == Operation::size || record.operation == Operation::transfer_from ||
+                      record.operation == Operation::prepare || record.operation == Operation::chunk_at ||
+                      record.operation == Operation::capacity;
+  if (record.operation == Operation::decide)
+    return text + (record.value == 0 ? " -> keep" : record.value == 1 ? " -> spill" : " -> reject");
+  return counts && record.operation != Operation::discard && record.operation != Operation::copy_out
+             ? text + " -> " + std::to_string(record.value)
+             : text;
 }
 
 /// The operations of the running case, oldest first; the last `most` of them.
