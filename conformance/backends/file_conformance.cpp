@@ -8,9 +8,7 @@
 
 // The conformance clauses on FileBackend. HYBRIDBUFFER_FILE_VARIANT says where its files are, and how they are kept.
 
-namespace {
-
-using namespace hybridbuffer;
+namespace hybridbuffer::testing {
 
 /// As most programs use it.
 struct OnDisk {
@@ -36,8 +34,9 @@ struct InMemory {
   static off_t cut(off_t size) { return size / 2; }
 };
 
-}  // namespace
+}  // namespace hybridbuffer::testing
 
 int main(int count, char** arguments) {
-  return conformance::run_program<testing::FileHarness<HYBRIDBUFFER_FILE_VARIANT>>(count, arguments);
+  using namespace hybridbuffer;
+  return conformance::run_program<testing::FileHarness<testing::HYBRIDBUFFER_FILE_VARIANT>>(count, arguments);
 }

@@ -64,6 +64,10 @@ class FileHarness {
   static constexpr std::uint64_t memory_bound = std::uint64_t{1} << 20U;
   static constexpr conformance::CrashResidue crash_residue = conformance::CrashResidue::none;
 
+  FileHarness() {
+    for (const std::string& root : roots()) ProcessFaults::watch_only(root);
+  }
+
   Result<FileBackend> make_backend() { return storage_.create_backend(); }
   Result<FileStorage> make_storage() { return FileStorage{options()}; }
 

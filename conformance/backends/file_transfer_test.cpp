@@ -399,4 +399,16 @@ BOOST_AUTO_TEST_CASE(a_mapping_that_the_system_refuses_is_an_error) {
   BOOST_TEST(full.fired() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(only_a_bad_descriptor_is_called_one) {
+  const TemporaryDirectory directory;
+  FileBackend backend = make_backend(FileStorage{{.directory = directory.path()}});
+  BOOST_TEST_REQUIRE(store(backend.create(), pattern(100)).has_value());
+
+  for (const auto& [error, category] : {std::pair{EBADF, errc::invalid_argument}, {EIO, errc::io}}) {
+    const SystemFaults faults{SystemCall::status, error, true};
+    BOOST_TEST((code_of(backend.transfer_to(1, 0, 10)) == category));
+    BOOST_TEST((code_of(backend.transfer_from(0, 10)) == category));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -226,6 +226,21 @@ BOOST_AUTO_TEST_CASE(what_peek_shows_stays_until_it_is_consumed) {
   BOOST_TEST(buffer.tell() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(what_peek_showed_is_consumed_after_appends_and_spills_as_before_them) {
+  for (const std::string_view appended : {"", "e", "efghijklmnopqrstuvwxyz"}) {
+    HybridBuffer buffer{SegmentedMemory<4>{}, SpillAt{10}, MemoryStorage{}};
+    BOOST_REQUIRE(buffer.append("abcd").has_value());
+
+    const std::size_t shown = buffer.peek()->size();
+    BOOST_REQUIRE((buffer.append(appended).has_value() && buffer.spill().has_value()));
+    buffer.consume(shown);
+
+    BOOST_TEST(shown == 4U);
+    BOOST_TEST(buffer.tell() == 4U);
+    BOOST_TEST(text(*buffer.next(100)) == appended);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(offsets_are_absolute_for_the_life_of_the_buffer) {
   auto buffer = spilled_and_read("0123456789", 4, 3);
 

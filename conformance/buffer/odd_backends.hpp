@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 /// \file
@@ -100,8 +101,9 @@ class OddBackend {
       return {};
     }
     [[nodiscard]] Result<void> write(std::span<const View> pieces)
-      requires(traits.gather)
+      requires(traits.gather || traits.at_run_time)
     {
+      check_declared(Capability::gather);
       for (const View piece : pieces) {
         if (auto written = write(piece); !written) return written;
       }
@@ -273,6 +275,12 @@ class OddBackend {
     requires(traits.max_object_size != 0 || traits.at_run_time)
   {
     return traits.max_object_size != 0 ? traits.max_object_size : std::numeric_limits<std::uint64_t>::max();
+  }
+  [[nodiscard]] Result<void> publish(std::string_view /*destination*/, PublishMode /*mode*/)
+    requires(traits.at_run_time)
+  {
+    check_declared(Capability::publish);
+    return failure(errc::io, "publish");
   }
 
  private:

@@ -14,6 +14,7 @@
 #include "model_streams.hpp"
 #include "odd_backends.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,8 @@ using FaultyBuffer = HybridBuffer<SegmentedMemory<16>, SpillAt, Faulty::Backend,
 /// With one backend of each kind.
 using Buffers = std::tuple<HybridBuffer<SegmentedMemory<16>, SpillAt, MemoryBackend>, HybridBuffer<SegmentedMemory<16>, SpillAt, Minimal>,
                            HybridBuffer<SegmentedMemory<16>>, HybridBuffer<SegmentedMemory<16>, SpillAt, OneByteReads>>;
+
+using BackendsAtRunTime = std::tuple<NothingAtRunTime, SomeAtRunTime>;
 
 /// While it lives, one storage call fails.
 class PlannedFault {
@@ -280,6 +283,19 @@ BOOST_AUTO_TEST_CASE(a_queue_without_discard_gives_back_whole_locations) {  // 1
   BOOST_TEST(odd_log.complaint == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_queue_that_never_runs_empty_leaves_a_location_that_it_can_only_shrink) {  // 12
+  using Storage = FaultyStorage<MemoryStorage, Capability::discard>;
+  HybridBuffer<SegmentedMemory<>, SpillAt, Storage::Backend, Storage> buffer{SpillAt{512_KiB}, Storage{}};
+  const Bytes piece = pattern(1_MiB);
+  std::uint64_t most = 0;
+  BOOST_REQUIRE(buffer.append(piece).has_value());
+  for (int i = 0; i < 200; ++i) {
+    BOOST_REQUIRE((buffer.append(piece).has_value() && buffer.next(piece.size()).has_value() && buffer.discard_read().has_value()));
+    most = std::max(most, buffer.stats().stored_held);
+  }
+  BOOST_TEST(most <= 64_MiB + 8_MiB);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(no_handle_keeps_an_object_that_was_given_back, Backend, OddBackends) {  // 12
   odd_log = {};
   HybridBuffer<SegmentedMemory<16>, SpillAt, Backend> buffer{SpillAt{threshold}};
@@ -408,4 +424,22 @@ BOOST_AUTO_TEST_CASE(constructors_reset_and_copies_report_errors) {  // 15
     BOOST_TEST(PlannedFault::fired());
   }
   BOOST_TEST(!buffer.is_open());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_member_that_is_not_declared_at_run_time_is_never_called, Backend, BackendsAtRunTime) {
+  for (const std::uint64_t at : {std::uint64_t{0}, threshold, std::uint64_t{1000}}) {
+    odd_log = {};
+    HybridBuffer<SegmentedMemory<16>, SpillAt, Backend> buffer{SpillAt{at}};
+    const Bytes bytes = pattern(300);
+    BOOST_REQUIRE((buffer.append(View{bytes}.first(100)).has_value() && buffer.append(View{bytes}.subspan(100, 5)).has_value()));
+
+    const auto of_one_object = buffer.publish("somewhere");
+    BOOST_REQUIRE((buffer.append(View{bytes}.subspan(105)).has_value() && buffer.seek(50) && buffer.discard_read()));
+    const auto of_the_rest = buffer.publish("somewhere");
+
+    BOOST_TEST((!of_one_object && of_one_object.error() == errc::unsupported));
+    BOOST_TEST((!of_the_rest && of_the_rest.error() == errc::unsupported));
+    BOOST_TEST(same(*buffer.to_bytes(), View{bytes}.subspan(50)));
+    BOOST_TEST(odd_log.complaint == "");
+  }
 }

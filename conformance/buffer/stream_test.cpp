@@ -183,6 +183,20 @@ BOOST_AUTO_TEST_CASE(the_grant_of_a_budget_is_given_back_after_a_transfer) {
   BOOST_TEST(budget.used() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_source_without_bytes_leaves_neither_memory_nor_a_grant_held) {
+  const MemoryBudget budget{1_MiB};
+  HybridBuffer buffer{SegmentedMemory<>{}, SharedBudget{budget}, MemoryStorage{}};
+  PieceSource empty{.left = {}};
+  PieceSource failing{.left = {}, .failure = errc::io};
+
+  BOOST_REQUIRE(buffer.read_from(empty).has_value());
+  BOOST_TEST(budget.used() == 0U);
+  BOOST_TEST(buffer.capacity() == 0U);
+  BOOST_REQUIRE(!buffer.read_from(failing));
+  BOOST_TEST(budget.used() == 0U);
+  BOOST_TEST(buffer.capacity() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_buffer_its_cursor_and_a_backend_are_sources, Buffer, Buffers) {
   const Bytes bytes = pattern(50);
   Buffer source{SpillAt{20}};

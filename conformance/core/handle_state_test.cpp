@@ -10,6 +10,7 @@
 #include <latch>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -168,6 +169,21 @@ BOOST_AUTO_TEST_CASE(running_out_of_memory_in_write_and_in_commit_is_no_space) {
   auto in_commit = location.start_writer("create").value();
   BOOST_TEST((code_of(in_commit.close(out_of_memory)) == errc::no_space));
   BOOST_TEST((close_answer(in_commit) == refused(errc::no_space)));
+
+  BOOST_TEST(committed(location).value() == 7);
+  BOOST_TEST(location.start_writer("create").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(an_exception_in_write_or_commit_passes_and_nothing_is_committed_later) {
+  Location location{7};
+  const auto broken = [](auto&&...) -> Result<void> { throw std::runtime_error{"broken"}; };
+
+  auto in_write = location.start_writer("create").value();
+  BOOST_CHECK_THROW(static_cast<void>(in_write.write(broken)), std::runtime_error);
+  BOOST_TEST((close_answer(in_write) == refused(errc::io)));
+  auto in_commit = location.start_writer("create").value();
+  BOOST_CHECK_THROW(static_cast<void>(in_commit.close(broken)), std::runtime_error);
+  BOOST_TEST((close_answer(in_commit) == refused(errc::io)));
 
   BOOST_TEST(committed(location).value() == 7);
   BOOST_TEST(location.start_writer("create").has_value());

@@ -26,7 +26,7 @@ constexpr const char* usage = R"(Runs conformance clauses, each in a process of 
   --seed N             of all random choices (default: 1)
   --repeat N           the whole run N times, with the seeds N, N+1, ...; every failure counts, and the
                        files below show the first run that did not pass, or else the last
-  --hang-after S       an operation that takes longer than S seconds hangs (default: 20)
+  --hang-after S       an operation that takes longer than S seconds hangs (default: 20; slow: 300)
   --list               the clauses with their rules
   --report FILE        an HTML page
   --json FILE          the report as JSON

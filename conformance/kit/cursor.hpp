@@ -169,7 +169,8 @@ inline void expect_object_of_many_chunks(Context& c, const Location& location, c
     for (const std::uint64_t offset : {at, at / c.chunk() * c.chunk(), object.size() - 1}) {
       const Window window = c.require(location.map(offset, 17), std::string{what} + ": map(" + std::to_string(offset) + ", 17)");
       c.check(!window.bytes().empty(), std::string{what} + ": map() shows nothing before the end");
-      c.expect_bytes(object, offset, window.bytes().first(std::min<std::size_t>(window.bytes().size(), 17)), std::string{what} + " by map()");
+      c.expect_bytes(object, offset, window.bytes().first(std::min<std::size_t>(window.bytes().size(), 17)),
+                     std::string{what} + " by map()");
     }
   }
 }

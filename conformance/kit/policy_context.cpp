@@ -10,7 +10,9 @@
 namespace hybridbuffer::conformance {
 
 PolicyContext::PolicyContext(TracePage& page, const Options& options)
-    : options_{options}, trace_{page}, random_{options.seed}, deadline_{std::chrono::steady_clock::now() + budget()} {}
+    : options_{options}, trace_{page}, random_{options.seed}, deadline_{std::chrono::steady_clock::now() + budget()} {
+  std::jthread{[] {}}.join();  // a sanitizer's runtime keeps a thread of its own from the first one on
+}
 
 std::chrono::milliseconds PolicyContext::budget() const noexcept {
   using std::chrono::milliseconds;

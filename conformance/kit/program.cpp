@@ -49,7 +49,8 @@ class Progress {
 /// Whoever hangs once hangs often: after the first time a clause gets less, so that the report does not take hours.
 class Patience {
  public:
-  explicit Patience(const std::optional<std::chrono::milliseconds>& hang_after) {
+  Patience(Tier tier, const std::optional<std::chrono::milliseconds>& hang_after) {
+    if (tier == Tier::slow) watchdog_ = {.operation = std::chrono::minutes{5}, .clause = std::chrono::minutes{30}};  // gigabytes
     if (!hang_after) return;
     watchdog_.operation = *hang_after;
     watchdog_.clause = std::max(watchdog_.clause, 6 * *hang_after);
@@ -76,7 +77,7 @@ Report run_once(const Kit& kit, const CommandLine& line, const Options& options,
   report.program = program;
   report.arguments = kit.arguments;
   report.clauses_in_set = kit.clauses.size();
-  Patience patience{line.hang_after};
+  Patience patience{options.tier, line.hang_after};
   Progress progress{clauses_to_run(kit, line)};
   TracePage page;
   const ClauseRunner runner = [&](const Clause& clause, const Options& current) {

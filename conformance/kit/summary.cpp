@@ -99,8 +99,8 @@ std::string certificate(const Report& report) {
   const auto parts = static_cast<std::size_t>(std::count_if(report.results.begin(), report.results.end(), [](const ClauseResult& r) {
     return r.verdict == Verdict::pass && !r.parts_not_run.empty();
   }));
-  std::string text = report.name + " holds " + std::string{report.set} + ", tier " + std::string{name_of(report.options.tier)} + ": " +
-                     joined(levels_held(report));
+  std::string text = report.name + " holds " + std::string{report.set} + ", tier " + std::string{name_of(report.options.tier)};
+  if (report.set == clause_set) text += ": " + joined(levels_held(report));
   if (clauses == 0 && parts == 0) return text + "; everything ran";
   text += "; " + plural(clauses, "clause");
   if (parts != 0) text += " and parts of " + std::to_string(parts);

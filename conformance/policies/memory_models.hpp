@@ -58,16 +58,6 @@ using AllModels = std::tuple<Model<SegmentedMemory<1>, 1>, Model<SegmentedMemory
                              Model<InlineMemory<4096>, 4096>, Model<ContiguousMemory, 16>, Model<ContiguousMemory, 4096>, PmrModel<5>,
                              PmrModel<4096>, MappedPageModel, Model<MappedMemory, 2097152>, LockedPageModel>;
 
-/// Whether the policy is full: legal for those with a max_size only.
-template <class Memory>
-[[nodiscard]] bool is_full(const Memory& memory) {
-  if constexpr (requires { Memory::max_size; }) {
-    return memory.size() == Memory::max_size;
-  } else {
-    return false;
-  }
-}
-
 /// The byte at `position` of the test content; period 251, so that chunks of a power of two never look alike.
 [[nodiscard]] inline std::byte content_at(std::uint64_t position) { return static_cast<std::byte>(position % 251); }
 

@@ -111,33 +111,6 @@ BOOST_AUTO_TEST_CASE(the_ceiling_of_one_buffer_leaves_the_rest_to_others) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(destruction_moves_and_assignment_return_everything) {
-  const MemoryBudget budget{1_MiB};
-  const MemoryBudget other_budget{1_MiB};
-  {
-    SharedBudget policy{budget};
-    BOOST_TEST(policy.room({.incoming = step}) == step);
-    SharedBudget moved{std::move(policy)};
-    BOOST_TEST(policy.held() == 0U);  // NOLINT(bugprone-use-after-move): the promise
-    BOOST_TEST(moved.held() == step);
-    BOOST_TEST(budget.used() == step);
-
-    SharedBudget assigned{other_budget};
-    BOOST_TEST(assigned.room({.incoming = 2 * step}) == 2 * step);
-    assigned = std::move(moved);
-    BOOST_TEST(other_budget.used() == 0U);
-    BOOST_TEST(budget.used() == step);
-    BOOST_TEST(assigned.held() == step);
-    BOOST_TEST(moved.held() == 0U);  // NOLINT(bugprone-use-after-move): the promise
-
-    SharedBudget& same = assigned;
-    assigned = std::move(same);
-    BOOST_TEST(assigned.held() == step);
-  }
-
-  BOOST_TEST(budget.used() == 0U);
-}
-
 BOOST_AUTO_TEST_CASE(the_budget_lives_as_long_as_its_last_handle) {
   std::optional<MemoryBudget> budget{1_MiB};
   const MemoryBudget copy{*budget};

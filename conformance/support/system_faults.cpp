@@ -53,6 +53,30 @@ struct ProcessState {
   std::atomic<std::uint64_t> calls{0};
 };
 constinit ProcessState process{};
+
+// The directories to watch; set before threads start.
+struct Root {
+  std::array<char, 256> path{};
+  std::size_t length = 0;
+};
+constinit std::array<Root, 4> roots{};
+constinit std::size_t root_count = 0;
+
+constexpr int by_name = -1000;  // in the place of a descriptor: the call goes by a name
+constexpr int nothing = -1;
+
+bool is_beneath_a_root(int descriptor) noexcept {
+  if (descriptor < 0) return false;
+  const int error = errno;
+  std::array<char, 32> link{};
+  std::snprintf(link.data(), link.size(), "/proc/self/fd/%d", descriptor);
+  std::array<char, 4096> target{};
+  const long length = ::syscall(SYS_readlink, link.data(), target.data(), target.size());
+  errno = error;
+  const std::string_view path{target.data(), length > 0 ? static_cast<std::size_t>(length) : 0};
+  return std::any_of(roots.begin(), roots.begin() + static_cast<std::ptrdiff_t>(root_count),
+                     [&](const Root& root) { return path.starts_with(std::string_view{root.path.data(), root.length}); });
+}
 thread_local constinit unsigned pauses = 0;
 
 bool moves_bytes(SystemCall kind) noexcept {
@@ -74,7 +98,7 @@ bool can_be_interrupted(SystemCall kind) noexcept {
          kind == SystemCall::allocate || kind == SystemCall::poll;
 }
 
-Verdict judge_for_process(SystemCall kind) noexcept {
+Verdict judge_for_process(SystemCall kind, int first, int second) noexcept {
   using Mode = ProcessFaults::Mode;
   constexpr auto relaxed = std::memory_order_relaxed;
   if (pauses != 0) return Verdict::run;
@@ -83,6 +107,7 @@ Verdict judge_for_process(SystemCall kind) noexcept {
   const Mode mode = process.mode.load(relaxed);
   if (k == 0 || (mode == Mode::move_less && !moves_bytes(kind)) || (mode == Mode::interrupt && !can_be_interrupted(kind)))
     return Verdict::run;
+  if (root_count != 0 && first != by_name && !is_beneath_a_root(first) && !is_beneath_a_root(second)) return Verdict::run;
   const std::uint64_t number = process.counted.fetch_add(1, relaxed) + 1;
   if (number != k && !(number > k && process.for_ever.load(relaxed))) return Verdict::run;
   process.fired.fetch_add(1, relaxed);
@@ -91,9 +116,10 @@ Verdict judge_for_process(SystemCall kind) noexcept {
   return Verdict::fail;
 }
 
-Verdict judge(SystemCall kind) noexcept {
+// `first` and `second` are the descriptors that the call works on.
+Verdict judge(SystemCall kind, int first, int second = nothing) noexcept {
   State& now = state();
-  if (!now.watching) return judge_for_process(kind);
+  if (!now.watching) return judge_for_process(kind, first, second);
   if (now.logged < longest_log) now.log[now.logged++] = kind;
   const SystemFault& fault = now.fault;
   if (fault.k == 0) return Verdict::run;
@@ -119,15 +145,15 @@ Verdict judge(SystemCall kind) noexcept {
 
 // A call that succeeds wholly or fails.
 template <class Answer, class Call>
-Answer whole(SystemCall kind, Answer failed, Call call) noexcept {
-  if (judge(kind) == Verdict::fail) return failed;
+Answer whole(SystemCall kind, int descriptor, Answer failed, Call call) noexcept {
+  if (judge(kind, descriptor) == Verdict::fail) return failed;
   return static_cast<Answer>(call());
 }
 
 // A call that moves up to n bytes.
 template <class Call>
-ssize_t counted(SystemCall kind, std::size_t n, Call call) noexcept {
-  const Verdict verdict = judge(kind);
+ssize_t counted(SystemCall kind, int first, int second, std::size_t n, Call call) noexcept {
+  const Verdict verdict = judge(kind, first, second);
   if (verdict == Verdict::fail) return -1;
   if (verdict == Verdict::nothing) return 0;
   return static_cast<ssize_t>(call(verdict == Verdict::shorten && n > 1 ? n / 2 : n));
@@ -135,8 +161,8 @@ ssize_t counted(SystemCall kind, std::size_t n, Call call) noexcept {
 
 // A call on pieces: shortened to half of the bytes, which may end within a piece.
 template <class Call>
-ssize_t counted_pieces(SystemCall kind, const iovec* pieces, int n, Call call) noexcept {
-  const Verdict verdict = judge(kind);
+ssize_t counted_pieces(SystemCall kind, int descriptor, const iovec* pieces, int n, Call call) noexcept {
+  const Verdict verdict = judge(kind, descriptor);
   if (verdict == Verdict::fail) return -1;
   if (verdict == Verdict::nothing) return 0;
   std::array<iovec, 1024> some;
@@ -176,6 +202,12 @@ std::size_t SystemFaults::count(SystemCall kind) const noexcept {
   return static_cast<std::size_t>(std::count(calls().begin(), calls().end(), kind));
 }
 
+void ProcessFaults::watch_only(std::string_view root) noexcept {
+  if (root_count == roots.size() || root.size() > roots[0].path.size()) return;
+  Root& added = roots[root_count++];
+  std::copy(root.begin(), root.end(), added.path.begin());
+  added.length = root.size();
+}
 void ProcessFaults::arm(std::uint64_t k, Mode mode, int error, bool for_ever) noexcept {
   constexpr auto relaxed = std::memory_order_relaxed;
   process.k.store(0, relaxed);
@@ -204,93 +236,95 @@ int openat(int directory, const char* name, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
   va_end(arguments);
-  return whole(SystemCall::open_at, -1, [&] { return ::syscall(SYS_openat, directory, name, flags, mode); });
+  return whole(SystemCall::open_at, by_name, -1, [&] { return ::syscall(SYS_openat, directory, name, flags, mode); });
 }
 int linkat(int from_directory, const char* from, int directory, const char* name, int flags) noexcept {
-  return whole(SystemCall::link_at, -1, [&] { return ::syscall(SYS_linkat, from_directory, from, directory, name, flags); });
+  return whole(SystemCall::link_at, by_name, -1, [&] { return ::syscall(SYS_linkat, from_directory, from, directory, name, flags); });
 }
 int unlinkat(int directory, const char* name, int flags) noexcept {
-  return whole(SystemCall::unlink_at, -1, [&] { return ::syscall(SYS_unlinkat, directory, name, flags); });
+  return whole(SystemCall::unlink_at, by_name, -1, [&] { return ::syscall(SYS_unlinkat, directory, name, flags); });
 }
 int renameat(int from_directory, const char* from, int directory, const char* to) noexcept {
-  return whole(SystemCall::rename_at, -1, [&] { return ::syscall(SYS_renameat2, from_directory, from, directory, to, 0); });
+  return whole(SystemCall::rename_at, by_name, -1, [&] { return ::syscall(SYS_renameat2, from_directory, from, directory, to, 0); });
 }
 int renameat2(int from_directory, const char* from, int directory, const char* to, unsigned flags) noexcept {
-  return whole(SystemCall::rename_at2, -1, [&] { return ::syscall(SYS_renameat2, from_directory, from, directory, to, flags); });
+  return whole(SystemCall::rename_at2, by_name, -1, [&] { return ::syscall(SYS_renameat2, from_directory, from, directory, to, flags); });
 }
 int fstatat(int directory, const char* name, struct stat* status, int flags) noexcept {
-  return whole(SystemCall::status_at, -1, [&] { return ::syscall(SYS_newfstatat, directory, name, status, flags); });
+  return whole(SystemCall::status_at, by_name, -1, [&] { return ::syscall(SYS_newfstatat, directory, name, status, flags); });
 }
 int faccessat(int directory, const char* name, int mode, int flags) noexcept {
-  return whole(SystemCall::access_at, -1, [&] { return ::syscall(SYS_faccessat2, directory, name, mode, flags); });
+  return whole(SystemCall::access_at, by_name, -1, [&] { return ::syscall(SYS_faccessat2, directory, name, mode, flags); });
 }
 int close(int descriptor) {  // one that fails closes, too
-  const bool fails = judge(SystemCall::close) == Verdict::fail;
+  const bool fails = judge(SystemCall::close, descriptor) == Verdict::fail;
   const int error = errno;
   const auto answer = static_cast<int>(::syscall(SYS_close, descriptor));
   if (fails) errno = error;
   return fails ? -1 : answer;
 }
 int fstat(int descriptor, struct stat* status) noexcept {
-  return whole(SystemCall::status, -1, [&] { return ::syscall(SYS_fstat, descriptor, status); });
+  return whole(SystemCall::status, descriptor, -1, [&] { return ::syscall(SYS_fstat, descriptor, status); });
 }
 int fstatfs(int descriptor, struct statfs* status) noexcept {
-  return whole(SystemCall::file_system_status, -1, [&] { return ::syscall(SYS_fstatfs, descriptor, status); });
+  return whole(SystemCall::file_system_status, descriptor, -1, [&] { return ::syscall(SYS_fstatfs, descriptor, status); });
 }
 int fchmod(int descriptor, mode_t mode) noexcept {
-  return whole(SystemCall::set_mode, -1, [&] { return ::syscall(SYS_fchmod, descriptor, mode); });
+  return whole(SystemCall::set_mode, descriptor, -1, [&] { return ::syscall(SYS_fchmod, descriptor, mode); });
 }
 int fsync(int descriptor) {
-  return whole(SystemCall::sync, -1, [&] { return ::syscall(SYS_fsync, descriptor); });
+  return whole(SystemCall::sync, descriptor, -1, [&] { return ::syscall(SYS_fsync, descriptor); });
 }
 off_t lseek(int descriptor, off_t offset, int whence) noexcept {
-  return whole(SystemCall::seek, off_t{-1}, [&] { return ::syscall(SYS_lseek, descriptor, offset, whence); });
+  return whole(SystemCall::seek, descriptor, off_t{-1}, [&] { return ::syscall(SYS_lseek, descriptor, offset, whence); });
 }
 int ftruncate(int descriptor, off_t length) noexcept {
-  return whole(SystemCall::truncate, -1, [&] { return ::syscall(SYS_ftruncate, descriptor, length); });
+  return whole(SystemCall::truncate, descriptor, -1, [&] { return ::syscall(SYS_ftruncate, descriptor, length); });
 }
 int fallocate(int descriptor, int mode, off_t offset, off_t length) {
-  return whole(SystemCall::allocate, -1, [&] { return ::syscall(SYS_fallocate, descriptor, mode, offset, length); });
+  return whole(SystemCall::allocate, descriptor, -1, [&] { return ::syscall(SYS_fallocate, descriptor, mode, offset, length); });
 }
 void* mmap(void* address, std::size_t length, int protection, int flags, int descriptor, off_t offset) noexcept {
   return reinterpret_cast<void*>(
-      whole(SystemCall::map, -1L, [&] { return ::syscall(SYS_mmap, address, length, protection, flags, descriptor, offset); }));
+      whole(SystemCall::map, descriptor, -1L, [&] { return ::syscall(SYS_mmap, address, length, protection, flags, descriptor, offset); }));
 }
 int poll(pollfd* descriptors, nfds_t n, int timeout) {
   const timespec time{timeout / 1000, timeout % 1000 * 1'000'000L};
-  return whole(SystemCall::poll, -1, [&] { return ::ppoll(descriptors, n, timeout < 0 ? nullptr : &time, nullptr); });
+  return whole(SystemCall::poll, nothing, -1, [&] { return ::ppoll(descriptors, n, timeout < 0 ? nullptr : &time, nullptr); });
 }
 
 ssize_t pread(int descriptor, void* bytes, std::size_t n, off_t offset) {
-  return counted(SystemCall::read_at, n, [&](std::size_t some) { return ::syscall(SYS_pread64, descriptor, bytes, some, offset); });
+  return counted(SystemCall::read_at, descriptor, nothing, n,
+                 [&](std::size_t some) { return ::syscall(SYS_pread64, descriptor, bytes, some, offset); });
 }
 ssize_t pwritev(int descriptor, const iovec* pieces, int n, off_t offset) {
-  return counted_pieces(SystemCall::write_at, pieces, n,
+  return counted_pieces(SystemCall::write_at, descriptor, pieces, n,
                         [&](const iovec* some, int count) { return ::syscall(SYS_pwritev, descriptor, some, count, offset, 0); });
 }
 ssize_t read(int descriptor, void* bytes, std::size_t n) {
-  return counted(SystemCall::read, n, [&](std::size_t some) { return ::syscall(SYS_read, descriptor, bytes, some); });
+  return counted(SystemCall::read, descriptor, nothing, n, [&](std::size_t some) { return ::syscall(SYS_read, descriptor, bytes, some); });
 }
 ssize_t write(int descriptor, const void* bytes, std::size_t n) {
-  return counted(SystemCall::write, n, [&](std::size_t some) { return ::syscall(SYS_write, descriptor, bytes, some); });
+  return counted(SystemCall::write, descriptor, nothing, n,
+                 [&](std::size_t some) { return ::syscall(SYS_write, descriptor, bytes, some); });
 }
 ssize_t writev(int descriptor, const iovec* pieces, int n) {
-  return counted_pieces(SystemCall::write_pieces, pieces, n,
+  return counted_pieces(SystemCall::write_pieces, descriptor, pieces, n,
                         [&](const iovec* some, int count) { return ::syscall(SYS_writev, descriptor, some, count); });
 }
 ssize_t copy_file_range(int from, off_t* from_offset, int to, off_t* to_offset, std::size_t n, unsigned flags) {
-  return counted(SystemCall::copy_range, n,
+  return counted(SystemCall::copy_range, from, to, n,
                  [&](std::size_t some) { return ::syscall(SYS_copy_file_range, from, from_offset, to, to_offset, some, flags); });
 }
 ssize_t sendfile(int to, int from, off_t* offset, std::size_t n) noexcept {
-  return counted(SystemCall::send_file, n, [&](std::size_t some) { return ::syscall(SYS_sendfile, to, from, offset, some); });
+  return counted(SystemCall::send_file, from, to, n, [&](std::size_t some) { return ::syscall(SYS_sendfile, to, from, offset, some); });
 }
 ssize_t splice(int from, off_t* from_offset, int to, off_t* to_offset, std::size_t n, unsigned flags) {
-  return counted(SystemCall::splice, n,
+  return counted(SystemCall::splice, from, to, n,
                  [&](std::size_t some) { return ::syscall(SYS_splice, from, from_offset, to, to_offset, some, flags); });
 }
 ssize_t getrandom(void* bytes, std::size_t n, unsigned flags) {
-  return counted(SystemCall::random, n, [&](std::size_t some) { return ::syscall(SYS_getrandom, bytes, some, flags); });
+  return counted(SystemCall::random, by_name, nothing, n, [&](std::size_t some) { return ::syscall(SYS_getrandom, bytes, some, flags); });
 }
 
 }  // extern "C"

@@ -88,6 +88,8 @@ class ProcessFaults {
     interrupt,  ///< EINTR; counts only calls that a signal can interrupt
   };
 
+  /// Only calls on files beneath `root` count for a fault, and those that go by name; may be called for several. Without: all.
+  static void watch_only(std::string_view root) noexcept;
   /// The k-th call from now on, and with `for_ever` every later one; forgets what was armed before. Threads: while no call is under way.
   static void arm(std::uint64_t k, Mode mode, int error = 0, bool for_ever = false) noexcept;
   static void disarm() noexcept { arm(0, Mode::none); }

@@ -32,7 +32,8 @@ class VectorMemory {
     try {
       // Room that is there stays as it is: it may be the window that was given before, with bytes in it.
       if (bytes_.size() == size_) bytes_.resize(size_ + std::clamp<std::size_t>(n, 64, 65536));
-    } catch (const std::exception&) {  // no memory: a refusal, and nothing changed
+    } catch (const std::exception&) {
+      return {};  // no memory: a refusal, and nothing changed
     }
     return std::span{bytes_}.subspan(size_);
   }

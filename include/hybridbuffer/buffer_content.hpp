@@ -275,14 +275,17 @@ class BufferContent {
     spilled_ += length;
   }
 
-  // Ends a window that goes beyond the grant, however the transfer ends, so that the next append asks.
+  // Ends a window that goes beyond the grant, however the transfer ends, so that the next append asks; and one that nothing was read
+  // into, so that a source without bytes leaves neither memory nor a grant held.
   class WindowBeyondGrant {
    public:
     explicit WindowBeyondGrant(BufferContent& content) noexcept : content_{content} {}
     WindowBeyondGrant(const WindowBeyondGrant&) = delete;
     WindowBeyondGrant& operator=(const WindowBeyondGrant&) = delete;
     ~WindowBeyondGrant() {
-      if (content_.is_window_beyond_grant()) content_.settle();
+      const bool holds_nothing = content_.tail_.size() == 0;
+      if (holds_nothing) content_.tail_.clear();
+      if (holds_nothing || content_.is_window_beyond_grant()) content_.settle();
     }
 
    private:
@@ -331,10 +334,12 @@ class BufferContent {
   [[nodiscard]] Result<std::uint64_t> publish_copy(std::string_view destination, PublishMode mode) {
     auto copy = storage_.create_backend();
     if (!copy) return std::unexpected{std::move(copy).error()};
+    const Capabilities declared = capabilities_of(*copy);
+    if (!declared.has(Capability::publish)) return failure(errc::unsupported, "publish");
     {
       auto sink = copy->create();
       if (!sink) return std::unexpected{std::move(sink).error()};
-      if (auto done = copy_to(*sink); !done) return std::unexpected{std::move(done).error()};
+      if (auto done = copy_to(*sink, declared); !done) return std::unexpected{std::move(done).error()};
       if (auto done = sink->close(); !done) return std::unexpected{std::move(done).error()};
     }
     if (auto done = copy->publish(destination, mode); !done) return std::unexpected{std::move(done).error()};
@@ -342,7 +347,7 @@ class BufferContent {
   }
 
   template <writer Sink>
-  [[nodiscard]] Result<void> copy_to(Sink& sink) {
+  [[nodiscard]] Result<void> copy_to(Sink& sink, Capabilities declared) {
     constexpr std::size_t block = std::size_t{256} << 10U;
     const auto scratch = std::make_unique_for_overwrite<std::byte[]>(block);
     Position position;
@@ -353,7 +358,7 @@ class BufferContent {
       offset += part.size();
     }
     const SpillContent<MemoryPolicy> rest{tail_.committed(), {}};
-    return rest.write_to(sink, 0, rest.size());
+    return rest.write_to(sink, declared, 0, rest.size());
   }
 
   // Spans of this size and more go straight to storage when they meet a spill: copying them first would cost more than a call.

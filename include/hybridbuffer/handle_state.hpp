@@ -150,15 +150,15 @@ class WriterState {
 
   /// Runs `store()`, which returns Result<void>, unless the writer cannot write any more. Its first failure is final.
   /// Errors: `closed` after close, after a move and in a forked child; the first failure of `store`; `no_space` when it threw bad_alloc.
+  ///         Another exception passes, and is a failure (`io`) as well.
   template <class Store>
   [[nodiscard]] Result<void> write(Store&& store) {
     if (phase_ == Phase::closed || !shared_->is_ours()) return failure(errc::closed, "write");
     if (phase_ == Phase::failed) return verdict_;
+    phase_ = Phase::failed;  // also when an exception passes
     auto stored = without_bad_alloc("write", store);
-    if (!stored) {
-      phase_ = Phase::failed;
-      verdict_ = stored;
-    }
+    if (stored) phase_ = Phase::open;
+    else verdict_ = stored;
     return stored;
   }
 
@@ -174,9 +174,9 @@ class WriterState {
     {
       const detail::LightGuard guard{shared_->lock};
       const bool current = shared_->generation == generation_;
+      if (current) shared_->writer_open = false;
       if (may_commit && current) verdict_ = without_bad_alloc("close", [&] { return commit(shared_->object); });
       if (may_commit && !current) verdict_ = failure(errc::not_found, "close a writer whose location was removed");
-      if (current) shared_->writer_open = false;
     }
     drop();
     return verdict_;
@@ -195,11 +195,14 @@ class WriterState {
   static Result<void> moved_from() noexcept { return failure(errc::closed, "use a writer that was moved from"); }
 
   template <class Function>
-  static Result<void> without_bad_alloc(OperationName operation, Function&& function) {
+  Result<void> without_bad_alloc(OperationName operation, Function&& function) {
     try {
       return function();
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, operation, "out of memory");
+    } catch (...) {
+      verdict_ = failure(errc::io, operation, "an exception left it");
+      throw;
     }
   }
 

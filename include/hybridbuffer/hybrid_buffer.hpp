@@ -30,8 +30,9 @@
 namespace hybridbuffer {
 
 /// Satisfied by all types; a wrong one stops the compilation with the signatures that it lacks.
-template <class Memory, class Spill, class Backend>
-concept explained_composition = explain_memory_policy<Memory>() && explain_spill_policy<Spill>() && explain_storage_backend<Backend>();
+template <class Memory, class Spill, class Backend, class Storage>
+concept explained_composition = explain_memory_policy<Memory>() && explain_spill_policy<Spill>() && explain_storage_backend<Backend>() &&
+                                explain_storage_of<Storage, Backend>();
 
 /// A byte buffer that lives in memory and moves to storage when its spill policy says so.
 ///
@@ -52,7 +53,7 @@ concept explained_composition = explain_memory_policy<Memory>() && explain_spill
 /// Threads:     const members from any number at once; the rest needs external locking; distinct buffers are independent.
 template <class MemoryPolicy = DefaultMemoryPolicy, class SpillPolicy = DefaultSpillPolicy, class Backend = DefaultBackend,
           class Storage = default_storage_t<Backend>>
-  requires explained_composition<MemoryPolicy, SpillPolicy, Backend> && memory_policy<MemoryPolicy> && spill_policy<SpillPolicy> &&
+  requires explained_composition<MemoryPolicy, SpillPolicy, Backend, Storage> && memory_policy<MemoryPolicy> && spill_policy<SpillPolicy> &&
            storage_backend<Backend> && storage_factory<Storage>
 class HybridBuffer {
   using Content = BufferContent<MemoryPolicy, SpillPolicy, Backend, Storage>;
@@ -134,7 +135,8 @@ class HybridBuffer {
   /// Appends what `source` delivers, up to `limit` bytes, read straight into the buffer's memory.
   ///
   /// Returns: how many bytes were taken; less than `limit` when the source ended.
-  /// Errors:  those of the source and of append(); size() tells what was taken, all of which is in the buffer.
+  /// Errors:  those of the source and of append(); size() tells what was taken, all of which is in the buffer. A spill policy that
+  ///          rejects is asked before the source: that a source ends just at a `Capped` limit shows only to a caller who passes `limit`.
   template <reader Source>
   [[nodiscard]] Result<std::uint64_t> read_from(Source& source, std::uint64_t limit = everything) {
     if (!open_) return failure(errc::closed, "read_from");
@@ -189,7 +191,7 @@ class HybridBuffer {
     }
     return window_.bytes();
   }
-  /// Moves the position over bytes that peek() showed. Requires: `count` ≤ the size of the last peek().
+  /// Moves the position over bytes that peek() showed, also after appends. Requires: `count` ≤ the size of the last peek().
   void consume(std::size_t count) noexcept { window_.consume(count); }
 
   /// Contiguous bytes at the position, consumed; empty at the end. Errors: as read().

@@ -356,6 +356,29 @@ concept storage_factory = std::movable<S> && requires(const S& s) {
   requires storage_backend<detail::value_of<decltype(s.create_backend())>>;
 };
 
+namespace detail {
+template <class S>
+concept has_create_backend = requires(const S& s) {
+  { s.create_backend() } -> result;
+};
+template <class S, class B>
+concept makes_backend = requires(const S& s) {
+  { s.create_backend() } -> std::same_as<Result<B>>;
+};
+}  // namespace detail
+
+/// Stops the compilation with a sentence where `S` is no storage of `B`. What `B` itself lacks is explain_storage_backend()'s.
+template <class S, class B>
+consteval bool explain_storage_of() {
+  constexpr bool movable = std::movable<S>;
+  static_assert(movable, "a storage factory must be movable");
+  constexpr bool makes_any = detail::has_create_backend<S>;
+  static_assert(makes_any, "a storage factory needs: Result<Backend> create_backend() const;");
+  constexpr bool makes_this_one = !makes_any || detail::makes_backend<S, B>;
+  static_assert(makes_this_one, "the storage must make the buffer's own backend: Result<Backend> create_backend() const;");
+  return true;
+}
+
 /// The backend that a storage factory makes.
 template <class S>
 using backend_of_t = detail::value_of<decltype(std::declval<const S&>().create_backend())>;

@@ -25,10 +25,10 @@ class SpillContent {
 
   [[nodiscard]] std::uint64_t size() const noexcept { return memory_.size() + incoming_.size(); }
 
-  /// Writes the content's bytes [offset, offset + length), many pieces a call where the writer gathers.
+  /// Writes the content's bytes [offset, offset + length), many pieces a call where the backend declares that its writers gather.
   template <writer Writer>
-  [[nodiscard]] Result<void> write_to(Writer& sink, std::uint64_t offset, std::uint64_t length) const {
-    Batch<Writer> batch{sink};
+  [[nodiscard]] Result<void> write_to(Writer& sink, Capabilities declared, std::uint64_t offset, std::uint64_t length) const {
+    Batch<Writer> batch{sink, declared.has(Capability::gather)};
     std::uint64_t skip = offset;
     std::uint64_t left = length;
     const auto add = [&](std::span<const std::byte> piece) -> Result<void> {
@@ -54,14 +54,15 @@ class SpillContent {
   template <writer Writer>
   class Batch {
    public:
-    explicit Batch(Writer& sink) noexcept : sink_{sink} {}
+    Batch(Writer& sink, bool gathers) noexcept : sink_{sink}, gathers_{gathers} {}
     [[nodiscard]] Result<void> add(std::span<const std::byte> piece) {
       if constexpr (gathering_writer<Writer>) {
-        pieces_[count_++] = piece;
-        return count_ == pieces_.size() ? flush() : Result<void>{};
-      } else {
-        return sink_.write(piece);
+        if (gathers_) {
+          pieces_[count_++] = piece;
+          return count_ == pieces_.size() ? flush() : Result<void>{};
+        }
       }
+      return sink_.write(piece);
     }
     [[nodiscard]] Result<void> flush() {
       if constexpr (gathering_writer<Writer>) {
@@ -74,6 +75,7 @@ class SpillContent {
    private:
     static constexpr std::size_t most = gathering_writer<Writer> ? 64 : 1;
     Writer& sink_;
+    bool gathers_;
     std::array<std::span<const std::byte>, most> pieces_{};
     std::size_t count_ = 0;
   };
@@ -272,7 +274,7 @@ class StoredExtents {
     for (std::size_t i = head_; i < extents_.size(); ++i) {
       Location* location = extents_[i].location;
       if (std::exchange(previous, location) == location) continue;
-      auto removed = without_bad_alloc("remove a location", [&] { return location->backend.remove(); });
+      auto removed = without_exceptions("remove a location", [&] { return location->backend.remove(); });
       if (!removed && verdict) verdict = std::move(removed);
     }
     drop_all();
@@ -297,12 +299,15 @@ class StoredExtents {
   /// Gives the one whole object a lasting name; it takes no further change.
   ///
   /// Requires: is_one_object().
+  /// Errors:   `unsupported` where the backend cannot; its own.
   [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode)
     requires(may_have<Backend>(Capability::publish))
   {
     Location& location = *extents_[head_].location;
+    if (!location.has(Capability::publish)) return failure(errc::unsupported, "publish");
+    location.sealed = location.published = true;  // also when an exception passes: the name may be there by then
     auto done = location.backend.publish(destination, mode);
-    if (done || done.error().is_indeterminate()) location.sealed = location.published = true;
+    if (!done && !done.error().is_indeterminate()) location.sealed = location.published = false;
     return done;
   }
 
@@ -372,8 +377,9 @@ class StoredExtents {
     const std::uint64_t most = location->max_object_size();
     if (length > most || location->committed > most - length) return nullptr;
     const std::uint64_t dead = location->committed - location->discarded - location->live;
+    // A backend that can shrink has dead bytes as well: those at the front that it cannot discard, and those that it failed to give back.
     const bool wasteful = dead > location->live && dead - location->live > std::max(tolerated_dead_bytes, 4 * last_stored_);
-    return wasteful && !location->has(Capability::shrink) ? nullptr : location;
+    return wasteful ? nullptr : location;
   }
 
   template <class Content>
@@ -385,7 +391,7 @@ class StoredExtents {
       return std::unexpected{std::move(sink).error()};
     }
     location.sealed = true;  // as long as the commit may have happened or not, which is for good when an exception passes
-    auto done = commit(*sink, content, 0, length);
+    auto done = commit(*sink, capabilities_of(location.backend), content, 0, length);
     location.sealed = !done && done.error().indeterminate;
     if (!done) return std::unexpected{std::move(done).error().error};
     link(location, length);
@@ -404,7 +410,8 @@ class StoredExtents {
     {
       auto sink = (*location)->backend.create();
       if (!sink) return std::unexpected{std::move(sink).error()};
-      if (auto done = commit(*sink, content, from, part); !done) return std::unexpected{std::move(done).error().error};
+      const Capabilities declared = capabilities_of((*location)->backend);
+      if (auto done = commit(*sink, declared, content, from, part); !done) return std::unexpected{std::move(done).error().error};
     }
     link(*location->release(), part);
     return part;
@@ -422,9 +429,9 @@ class StoredExtents {
     bool indeterminate;  // only a close can leave its effect unknown
   };
   template <class Writer, class Content>
-  [[nodiscard]] static std::expected<void, CommitFailure> commit(Writer& sink, const Content& content, std::uint64_t from,
-                                                                 std::uint64_t length) {
-    if (auto written = content.write_to(sink, from, length); !written) {
+  [[nodiscard]] static std::expected<void, CommitFailure> commit(Writer& sink, Capabilities declared, const Content& content,
+                                                                 std::uint64_t from, std::uint64_t length) {
+    if (auto written = content.write_to(sink, declared, from, length); !written) {
       return std::unexpected{CommitFailure{std::move(written).error(), false}};
     }
     if (auto closed = sink.close(); !closed) {
@@ -435,19 +442,22 @@ class StoredExtents {
   }
 
   [[nodiscard]] Result<std::uint64_t> transfer_into(Location& location, int descriptor, std::uint64_t length) {
+    location.sealed = true;  // as in extend()
     auto taken = location.backend.transfer_from(descriptor, length);
-    if (!taken && taken.error().is_indeterminate()) location.sealed = true;
+    location.sealed = !taken && taken.error().is_indeterminate();
     if (taken && *taken != 0) link(location, *taken);
     return taken;
   }
 
-  // For calls whose failure the list survives: running out of memory is one more way to fail.
+  // For calls whose failure the list survives: an exception is one more way to fail.
   template <class Call>
-  [[nodiscard]] static Result<void> without_bad_alloc(OperationName operation, Call&& call) {
+  [[nodiscard]] static Result<void> without_exceptions(OperationName operation, Call&& call) noexcept {
     try {
       return call();
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, operation, "out of memory");
+    } catch (...) {
+      return failure(errc::io, operation, "the backend threw an exception");
     }
   }
 
@@ -456,9 +466,14 @@ class StoredExtents {
       const Extent& last = extents_.back();
       Location& location = *last.location;
       if (location.published || !location.has(Capability::shrink) || last.stored_end() == location.committed) return;
-      const auto shrunk = without_bad_alloc("shrink a location", [&] { return location.backend.shrink(last.stored_end()); });
+      bool has_answered = false;
+      const auto shrunk = without_exceptions("shrink a location", [&] {
+        auto answer = location.backend.shrink(last.stored_end());
+        has_answered = true;
+        return answer;
+      });
       if (!shrunk) {  // the bytes stay as dead ones; the next append goes behind them, or elsewhere where it is unknown whether they do
-        location.sealed = location.sealed || shrunk.error().is_indeterminate();
+        location.sealed = location.sealed || !has_answered || shrunk.error().is_indeterminate();
         return;
       }
       location.committed = last.stored_end();
@@ -469,8 +484,8 @@ class StoredExtents {
   void give_back_front(Location& location, std::uint64_t below) noexcept {
     if constexpr (may_have<Backend>(Capability::discard)) {
       if (location.published || below - location.discarded < discard_step || !location.has(Capability::discard)) return;
-      const auto discarded = without_bad_alloc("discard part of a location",
-                                               [&] { return location.backend.discard(location.discarded, below - location.discarded); });
+      const auto discarded = without_exceptions("discard part of a location",
+                                                [&] { return location.backend.discard(location.discarded, below - location.discarded); });
       if (discarded) location.discarded = below;
     }
   }

@@ -56,6 +56,14 @@ void next_change(Context& c, Change& change, Way way, std::uint64_t size) {
   plan(c, change, size);
 }
 
+Object new_object(Context& c, const Location& location, std::uint64_t size) { return c.object(location, std::min(size, c.most())); }
+
+void store_and_check(Context& c, Location& location, std::uint64_t size, std::string_view what) {
+  const Object content = new_object(c, location, size);
+  c.store(location, content);
+  c.expect_object(location, content, what);
+}
+
 Writer started(Context& c, Change& change) { return c.require(change.start(), name_of(change.way)); }
 
 void write_part(Context& c, Writer& writer, const Change& change, std::uint64_t offset, std::uint64_t n) {

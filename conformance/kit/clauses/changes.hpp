@@ -7,6 +7,7 @@
 #include <hybridbuffer/conformance/sizes.hpp>
 #include <hybridbuffer/error.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -49,6 +50,11 @@ struct Change {
 /// The next change of a location that a commit brought to `change.after`.
 void next_change(Context& c, Change& change, Way way, std::uint64_t size);
 
+/// New content for the location, cut to the largest object.
+[[nodiscard]] Object new_object(Context& c, const Location& location, std::uint64_t size);
+/// Stores such content, and looks at it on every route.
+void store_and_check(Context& c, Location& location, std::uint64_t size, std::string_view what);
+
 /// The writer of the change.
 [[nodiscard]] Writer started(Context& c, Change& change);
 /// Writes the change's bytes [offset, offset + n), in pieces of at most 1 MiB; every write must succeed.
@@ -81,9 +87,10 @@ void expect_old_windows(Context& c, const ReaderAt& reader, const Object& old, b
 /// Lets a loop go on: a number of times in any case, then while the part of the clause has time.
 class Quota {
  public:
-  /// `percent` of the time that the clause has left is for this part. A slow backend makes `least` smaller.
+  /// `percent` of the time that the clause has left is for this part. A slow backend, and a large chunk, make `least` smaller.
   Quota(const Context& c, std::uint64_t least, int percent = 100)
-      : until_{std::chrono::steady_clock::now() + c.remaining_time() * percent / 100}, least_{least == 0 ? 0 : c.rounds(least)} {}
+      : until_{std::chrono::steady_clock::now() + c.remaining_time() * percent / 100},
+        least_{least == 0 ? 0 : std::max<std::uint64_t>(c.rounds(least) / (1 + (c.chunk() >> 18U)), 1)} {}
   [[nodiscard]] bool another() noexcept { return ++used_ <= least_ || time_left(); }
   [[nodiscard]] bool time_left() const noexcept { return std::chrono::steady_clock::now() < until_; }
 

@@ -440,6 +440,7 @@ struct Replacements {
   const Generations& generations;
   std::atomic<std::uint64_t> started{0};    // the newest whose close() may have begun
   std::atomic<std::uint64_t> committed{0};  // the newest whose close() returned
+  std::atomic<std::uint64_t> reads{0};      // how many showed a whole object
   std::atomic<bool> ended{false};
 };
 
@@ -463,13 +464,16 @@ void read_during_replacements(const Context& c, Replacements& shared, std::size_
     if (!back || !front) return;
     if (*front != cut) throw Failure{"read_at() during a replacement gave too few bytes"};
     static_cast<void>(shared.generations.which(std::span{all}.first(cut + std::min(*back, all.size() - cut)), first, last));
+    ++shared.reads;
     return;
   }
   auto reader = seeks ? shared.location.open_seeker() : shared.location.open();
   const std::uint64_t last = shared.started.load();
   if (!reader) return refuse_not_found(reader.error());
-  const auto found = read_all(*reader, round % 2 == 0 ? 501 : 100'000, shared.generations.at(0).size() * 2);
-  if (found) static_cast<void>(shared.generations.which(*found, first, last));
+  const auto found = read_all(*reader, round % 8 == 0 ? 501 : 100'000, shared.generations.at(0).size() * 2);
+  if (!found) return;
+  static_cast<void>(shared.generations.which(*found, first, last));
+  ++shared.reads;
 }
 
 void conc_5(Context& c) {
@@ -479,11 +483,18 @@ void conc_5(Context& c) {
   const Generations generations{location, size};
   must_store(location, generations.at(0), 4096);
   const auto end = Clock::now() + 2 * c.stress_time();
+  // On a busy machine it takes longer until as many readers met a replacement.
+  const auto last_end = end + 6 * c.stress_time();
   Replacements shared{.location = location, .generations = generations};
   c.in_threads(threads, [&](std::size_t i) {
     if (i == 0) {
       try {
-        for (std::uint64_t generation = 1; generation < 4 || Clock::now() < end; ++generation) {
+        const auto goes_on = [&](std::uint64_t generation) {
+          const auto now = Clock::now();
+          const bool enough = generation > 400 && shared.reads > 4000;
+          return generation < 4 || now < end || (!enough && now < last_end);
+        };
+        for (std::uint64_t generation = 1; goes_on(generation); ++generation) {
           const Object next = generations.at(generation);
           Writer writer = must(location.create(), "create() while readers are open");
           const auto bytes = next.bytes();

@@ -26,8 +26,8 @@ namespace {
 
 // CREATE-1 -----------------------------------------------------------------------------------------------------------------------
 
-void store_and_check(Context& c, Location& location, std::uint64_t size, const std::string& when) {
-  const Object content = c.object(location, size);
+void create_and_check(Context& c, Location& location, std::uint64_t size, const std::string& when) {
+  const Object content = new_object(c, location, size);
   Writer writer = c.require(location.create(), "create() " + when);
   c.write(writer, content, 0, content.size());
   c.require(writer.close(), "close() " + when);
@@ -43,16 +43,16 @@ void after_each_end_of_a_writer(Context& c, std::uint64_t chunk) {
         Writer writer = started(c, change);
         write_part(c, writer, change, 0, change.size());
       }
-      store_and_check(c, change.location, chunk + 1, "after a writer was abandoned with " + std::to_string(written) + " bytes");
+      create_and_check(c, change.location, chunk + 1, "after a writer was abandoned with " + std::to_string(written) + " bytes");
       {
         Writer writer = c.require(change.location.create(), "create() over an object");
         write_part(c, writer, change, 0, change.size());
         c.require(change.location.remove(), "remove() with a writer open");
         static_cast<void>(writer.close());
       }
-      store_and_check(c, change.location, chunk, "after remove() cut off a writer");
+      create_and_check(c, change.location, chunk, "after remove() cut off a writer");
       for (int i = 0; i < 3; ++i) static_cast<void>(c.require(change.location.create(), "create() after a writer was abandoned"));
-      store_and_check(c, change.location, 2, "after three writers were abandoned");
+      create_and_check(c, change.location, 2, "after three writers were abandoned");
     }
   }
 }
@@ -69,7 +69,7 @@ void on_many_instances(Context& c, std::uint64_t chunk) {
   const std::uint64_t count = c.rounds(24, 4);
   for (std::uint64_t i = 0; i < count; ++i) {
     Location location = c.make();
-    Object content = c.object(location, chunk / 2 + i + 1);
+    Object content = new_object(c, location, chunk / 2 + i + 1);
     Writer writer = c.require(location.create(), "create() while " + std::to_string(i) + " other instances have a writer open");
     all.push_back(Kept{std::move(location), std::move(content), std::move(writer)});
   }
@@ -78,7 +78,7 @@ void on_many_instances(Context& c, std::uint64_t chunk) {
   for (Kept& kept : all) c.require(kept.writer.close(), "close() with other instances' writers open");
   for (const Kept& kept : all) c.expect_object(kept.location, kept.content, "one of several instances written at once");
   all.erase(all.begin());
-  store_and_check(c, all.front().location, chunk, "after another instance was destroyed");
+  create_and_check(c, all.front().location, chunk, "after another instance was destroyed");
   c.expect_object(all.back().location, all.back().content, "an instance beside one that was written again");
 }
 
@@ -154,17 +154,17 @@ void create_1(Context& c) {
   const std::uint64_t chunk = scales(c).front();
   c.start_case();
   Location location = c.make();
-  store_and_check(c, location, 1, "on a new location");
-  store_and_check(c, location, chunk + 1, "over an object");
+  create_and_check(c, location, 1, "on a new location");
+  create_and_check(c, location, chunk + 1, "over an object");
   for (int i = 0; i < 3; ++i) {
     c.require(location.remove(), "remove()");
-    store_and_check(c, location, chunk + static_cast<std::uint64_t>(i), "after remove()");
+    create_and_check(c, location, chunk + static_cast<std::uint64_t>(i), "after remove()");
   }
   c.start_case();
   Location removed = c.make();
   c.require(removed.remove(), "remove() of nothing");
   c.expect_absent(removed, "a location with nothing");
-  store_and_check(c, removed, chunk, "after remove() and open() of nothing");
+  create_and_check(c, removed, chunk, "after remove() and open() of nothing");
   on_many_instances(c, chunk);
   after_each_end_of_a_writer(c, chunk);
   Quota lives{c, 1, 50};
@@ -172,15 +172,16 @@ void create_1(Context& c) {
     run_schedule<Step>(c, random_life(c, chunk, c.rounds(150, 20)), live);
   }
   if (!c.needs(c.hooks().inject, "inject")) return;
+  const std::uint64_t small = chunk_for_faults(c);
   Quota quota = quota_for_faults(c);
   for (const Fault& fault : faults_of_writing()) {
     if (!quota.another()) return;
     at_each_primitive(
-        c, fault, quota, [&] { return new_attempt(c, Way::replace, chunk + 1, chunk); },
+        c, fault, quota, [&] { return new_attempt(c, Way::replace, small + 1, small); },
         [](Attempt& attempt) { run_stages(attempt, Attempt::Stage::start, Attempt::Stage::close); },
         [&](Attempt& attempt, const std::string& what) {
           attempt.writer.reset();
-          store_and_check(c, attempt.change.location, chunk + 2, "after a writer met " + what);
+          create_and_check(c, attempt.change.location, small + 2, "after a writer met " + what);
         });
   }
 }
@@ -212,7 +213,7 @@ void create_2(Context& c) {
     c.store(location, Object{});
     c.expect_object(location, Object{}, "an empty object in the place of an empty one");
   }
-  store_and_check(c, location, scales(c).front() + 1, "over an empty object");
+  create_and_check(c, location, scales(c).front() + 1, "over an empty object");
 }
 
 // CREATE-3 -----------------------------------------------------------------------------------------------------------------------
@@ -294,10 +295,10 @@ void create_4(Context& c) {
       for (const std::uint64_t first : shuffled(sizes, c.random())) {
         if (!quota.another()) return;
         c.start_case();
-        const Object old = c.object(location, first);
+        const Object old = new_object(c, location, first);
         c.store(location, old);
         c.expect_object(location, old, "an object of " + std::to_string(first) + " bytes");
-        const Object content = c.object(location, second);
+        const Object content = new_object(c, location, second);
         c.store(location, content);
         c.expect_object(location, content, std::to_string(second) + " bytes in the place of " + std::to_string(first));
         c.expect_object(location, content, "the same, read again");
@@ -305,7 +306,7 @@ void create_4(Context& c) {
     }
     c.start_case();
     for (std::uint64_t i = c.rounds(24, 6); i > 0; --i) {
-      const Object content = c.object(location, sizes[c.random()() % sizes.size()]);
+      const Object content = new_object(c, location, sizes[c.random()() % sizes.size()]);
       c.store(location, content, random_pieces(c.random(), content.size(), chunk + 1));
       if (i % 3 == 0) c.expect_object(location, content, "the last of several replacements in a row");
     }
@@ -315,7 +316,7 @@ void create_4(Context& c) {
       Writer writer = started(c, change);
       write_part(c, writer, change, 0, change.size());
       c.require(writer.close(), "close() of an extension");
-      store_and_check(c, change.location, chunk, "over an extended object");
+      create_and_check(c, change.location, chunk, "over an extended object");
     }
   }
 }
@@ -352,7 +353,7 @@ void create_5(Context& c) {
   Quota abandoned{c, 12, 50};
   for (const std::uint64_t chunk : scales(c)) abandon_replacements(c, chunk, abandoned);
   if (!c.needs(c.hooks().inject, "inject")) return;
-  const std::uint64_t chunk = scales(c).front();
+  const std::uint64_t chunk = chunk_for_faults(c);
   std::vector<Way> replacing{Way::replace};
   if (c.has(Capability::append)) replacing.push_back(Way::append);
   Quota faults = quota_for_faults(c);

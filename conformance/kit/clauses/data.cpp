@@ -247,7 +247,9 @@ void data_3(Context& c) {
   }
   // Of the large ones the powers of two come first, in case time runs out.
   const auto large = std::find_if(sizes.begin(), sizes.end(), [](std::uint64_t size) { return size > 131'072; });
-  std::stable_partition(large, sizes.end(), [](std::uint64_t size) { return std::has_single_bit(size); });
+  const auto others = std::partition(large, sizes.end(), [](std::uint64_t size) { return std::has_single_bit(size); });
+  std::sort(large, others);
+  std::sort(others, sizes.end());
   ladder(c, Sizes(sizes.begin(), large), Pace{c});
   ladder(c, Sizes(large, sizes.end()), Pace{c}, 1);
   if (c.chunk() > 16 && c.hooks().set_chunk_size) {

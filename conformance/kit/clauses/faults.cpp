@@ -20,6 +20,8 @@ const std::vector<Fault>& faults_of_writing() {
       {.mode = FaultMode::short_count, .category = errc::io},
       {.mode = FaultMode::error_after_effect, .category = errc::unavailable},
       {.mode = FaultMode::error, .category = errc::no_space, .for_ever = true},
+      // The store lies about what it did: whoever cannot find out must not say that certainly nothing is visible.
+      {.mode = FaultMode::error_after_effect, .category = errc::io},
       {.mode = FaultMode::error, .category = errc::permission},
       {.mode = FaultMode::interrupted, .category = errc::io},
       {.mode = FaultMode::error_after_effect, .category = errc::timeout},

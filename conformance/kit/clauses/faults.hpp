@@ -21,8 +21,14 @@ namespace hybridbuffer::conformance::clauses {
 /// "error no_space, at each primitive from the k-th on"
 [[nodiscard]] std::string words(const Fault& fault);
 
-/// The time of a part with faults: a few combinations of fault and writer in any case.
-[[nodiscard]] inline Quota quota_for_faults(const Context& c) { return Quota{c, std::clamp<std::uint64_t>(c.rounds(400) / 100, 1, 4)}; }
+/// The chunk size that faults are tried with: a small one where the harness can make it. No later part of the clause may need another.
+[[nodiscard]] inline std::uint64_t chunk_for_faults(Context& c) {
+  if (c.chunk() > 4096) static_cast<void>(c.lower_chunk_size(4096));
+  return scales(c).front();
+}
+
+/// The time of a part with faults: all faults with all kinds of writer in any case, fewer on a slow backend.
+[[nodiscard]] inline Quota quota_for_faults(const Context& c) { return Quota{c, std::clamp<std::uint64_t>(c.rounds(440) / 10, 1, 44)}; }
 
 /// Runs prepare(), then operate() on what it made with the fault armed at the k-th primitive, then judge() with the fault disarmed, for
 /// k = 1, 2, … until the fault does not fire any more, or the quota's time is over after the first dozens. Returns: how often it fired.

@@ -174,7 +174,7 @@ class Batch {
   // `key` keeps the bytes of different processes apart: they count their handles alike.
   void store(std::uint32_t key) {
     for (Location& location : locations_) {
-      contents_.emplace_back(Stamp{location.number(), 0x1000'0000U | key}, 8 + location.number() % 17);
+      contents_.emplace_back(Stamp{location.number(), 0x1000'0000U | key}, 8 + location.number() % 5);
       must_store(location, contents_.back(), 64);
     }
   }
@@ -235,7 +235,7 @@ void instances_of_threads(Context& c) {
 // Each process makes locations, all hold their objects at once, then each looks at its own.
 void instances_of_processes(Context& c) {
   constexpr std::size_t children = 2;
-  const std::size_t count = static_cast<std::size_t>(c.rounds(24, 2));
+  const std::size_t count = static_cast<std::size_t>(c.rounds(4, 2));
   Batch before{c.subject(), c.trace()};
   before.make(count);
   before.store(100);

@@ -23,12 +23,6 @@
 namespace hybridbuffer::conformance::clauses {
 namespace {
 
-void store_and_check(Context& c, Location& location, std::uint64_t size, const std::string& what) {
-  const Object content = c.object(location, size);
-  c.store(location, content);
-  c.expect_object(location, content, what);
-}
-
 // OPEN-1 -------------------------------------------------------------------------------------------------------------------------
 
 void open_1(Context& c) {
@@ -86,7 +80,7 @@ void open_2(Context& c) {
       c.require(location.remove(), "remove()");
       c.expect_absent(location, "after remove()");
     }
-    const Object content = c.object(location, sizes[(i * 5 + i / 8) % sizes.size()]);
+    const Object content = new_object(c, location, sizes[(i * 5 + i / 8) % sizes.size()]);
     c.store(location, content);
     c.expect_object(location, content, routes[i % routes.size()],
                     "the object, opened at once after close() in cycle " + std::to_string(i + 1));
@@ -253,11 +247,11 @@ bool happen(Context& c, Location& location, Event event, std::uint64_t size) {
     }
     case Event::abandon: {
       Writer writer = c.require(location.create(), "create()");
-      c.write(writer, c.object(location, size), 0, size);
+      c.write(writer, new_object(c, location, size), 0, size);
       return false;
     }
     case Event::replace_extended: {
-      Object content = c.object(location, size);
+      Object content = new_object(c, location, size);
       c.store(location, content);
       if (!c.has(Capability::append)) break;
       content.append(c.stamp(location, 2 * size + 1), size + 1);
@@ -308,7 +302,7 @@ void open_6(Context& c) {
       c.start_case();
       Location location = c.make();
       for (const std::uint64_t size : sizes) {
-        const Object content = c.object(location, std::min(size, c.most()));
+        const Object content = new_object(c, location, size);
         c.store(location, content);
         c.expect_object(location, content, "the object created after remove()");
         c.require(location.remove(), "remove()");
@@ -323,7 +317,7 @@ void open_6(Context& c) {
       if (!c.has(Capability::append)) continue;
       // A removed object is not extended: append() starts a new one.
       Change change{std::move(location), Way::append_first, {}, {}, 0};
-      change.after = c.object(change.location, chunk + 1);
+      change.after = new_object(c, change.location, chunk + 1);
       Writer writer = started(c, change);
       write_part(c, writer, change, 0, change.size());
       c.expect_absent(change.location, "after remove(), with append() under way");

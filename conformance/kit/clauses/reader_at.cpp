@@ -121,7 +121,7 @@ void at_2(Context& c) {
     c.start_case();
     const auto [location, object] = c.stored(size);
     const std::uint64_t chunk = std::min(c.chunk(), size);
-    const std::uint64_t longest = std::max(3 * chunk, size) + 4097;
+    const std::uint64_t longest = std::max(3 * chunk, size + chunk) + 4097;
     Windows windows{c, location, object, longest};
     const Sizes offsets = normalised({size - 1, size - std::min<std::uint64_t>(size, 2), size - chunk, size - std::min(size, chunk + 1),
                                       size / chunk * chunk, size / 2, 0},

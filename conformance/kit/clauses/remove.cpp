@@ -28,12 +28,6 @@ void expect_nothing_left(Context& c, const Location& location, const std::string
   c.expect_residue(0, what);
 }
 
-void store_and_check(Context& c, Location& location, std::uint64_t size, const std::string& what) {
-  const Object content = c.object(location, size);
-  c.store(location, content);
-  c.expect_object(location, content, what);
-}
-
 // REMOVE-1 -----------------------------------------------------------------------------------------------------------------------
 
 void remove_1(Context& c) {
@@ -86,7 +80,7 @@ void remove_2(Context& c) {
       if (!quota.another()) return;
       c.start_case();
       Location location = c.make();
-      for (const std::uint64_t size : sizes) store_and_check(c, location, std::min(size, c.most()), "an object");
+      for (const std::uint64_t size : sizes) store_and_check(c, location, size, "an object");
       c.require(location.remove(), "remove()");
       expect_nothing_left(c, location, "after remove() of the last of " + std::to_string(sizes.size()) + " objects");
       c.require(location.remove(), "remove() again");
@@ -150,7 +144,7 @@ void successor_of_a_removed_writer(Context& c, Way way, std::uint64_t size, bool
     next = change.location.create();
   }
   Writer writer = c.require(std::move(next), "create() after remove()");
-  const Object content = c.object(change.location, size / 2 + 3);
+  const Object content = new_object(c, change.location, size / 2 + 3);
   c.write(writer, content, 0, content.size() / 2);
   const auto end_old = [&] {
     static_cast<void>(old.write(change.bytes(change.size() / 2, change.size() - change.size() / 2)));
@@ -222,7 +216,7 @@ void remove_4(Context& c) {
     }
   }
   if (!c.needs(c.hooks().inject, "inject")) return;
-  const std::uint64_t chunk = scales(c).front();
+  const std::uint64_t chunk = chunk_for_faults(c);
   Quota faults = quota_for_faults(c);
   for (const Fault& fault : faults_of_writing()) {
     for (const Way way : ways(c)) {
@@ -304,15 +298,15 @@ void judge_removal(Context& c, Removal& removal, const Fault& fault, const std::
 
 void remove_6(Context& c) {
   if (!c.needs(c.hooks().inject, "inject")) return;
-  const std::uint64_t chunk = scales(c).front();
+  const std::uint64_t chunk = chunk_for_faults(c);
   const auto prepare = [&](std::uint64_t size, bool with_rest) {
     Location location = c.make();
     if (with_rest) {  // what a replaced object and an abandoned writer may have left is to be removed as well
       store_and_check(c, location, 2 * chunk + 1, "a first object");
       Writer writer = c.require(location.create(), "create()");
-      c.write(writer, c.object(location, chunk), 0, chunk);
+      c.write(writer, new_object(c, location, chunk), 0, chunk);
     }
-    Object object = c.object(location, size);
+    Object object = new_object(c, location, size);
     c.store(location, object);
     return Removal{std::move(location), std::move(object)};
   };
@@ -325,7 +319,7 @@ void remove_6(Context& c) {
           if (!quota.another()) break;
           const Fault fault{.mode = mode, .category = category, .for_ever = for_ever};
           hits += at_each_primitive(
-              c, fault, quota, [&, size = size, with_rest = with_rest] { return prepare(size, with_rest); },
+              c, fault, quota, [&] { return prepare(size, with_rest); },
               [](Removal& removal) { removal.verdict = removal.location.remove(); },
               [&](Removal& removal, const std::string& what) { judge_removal(c, removal, fault, what); });
         }

@@ -380,17 +380,47 @@ class NoMask {
   ::mode_t before_;
 };
 
+// A working directory of its own, in which nothing else appears.
+class EmptyWorkingDirectory {
+ public:
+  EmptyWorkingDirectory() : before_{::open(".", O_PATH | O_CLOEXEC)} {
+    std::string pattern = "/tmp/conformance-XXXXXX";
+    if (before_.get() >= 0 && ::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+    if (!path_.empty() && ::chdir(path_.c_str()) != 0) leave();
+  }
+  EmptyWorkingDirectory(const EmptyWorkingDirectory&) = delete;
+  EmptyWorkingDirectory& operator=(const EmptyWorkingDirectory&) = delete;
+  ~EmptyWorkingDirectory() { leave(); }
+  /// Empty where there is none.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  void leave() noexcept {
+    if (path_.empty()) return;
+    static_cast<void>(::fchdir(before_.get()) == 0);
+    std::error_code problem;
+    fs::remove_all(path_, problem);
+    path_.clear();
+  }
+  OwnDescriptor before_;
+  std::string path_;
+};
+
 class Watch {
  public:
   explicit Watch(Context& c) : c_{&c} {
-    for (const OpenFile& file : open_files()) known_.insert(file.descriptor);
-    if (c.hooks().roots) roots_ = c.hooks().roots();
+    has_roots_ = static_cast<bool>(c.hooks().roots);
+    if (has_roots_) roots_ = c.hooks().roots();
     std::error_code problem;
     places_ = {"/tmp", "/var/tmp", "/dev/shm", fs::current_path(problem).string()};
     for (const char* const variable : {"TMPDIR", "TMP", "TEMP", "HOME"}) {
       if (const char* const value = std::getenv(variable); value != nullptr && value[0] == '/') places_.emplace_back(value);
     }
     names_ = names_in(places_);
+    // Whoever names roots that are absolute needs no working directory.
+    const auto is_absolute = [](const std::string& root) { return root.starts_with('/'); };
+    if (has_roots_ && std::all_of(roots_.begin(), roots_.end(), is_absolute)) directory_.emplace();
+    for (const OpenFile& file : open_files()) known_.insert(file.descriptor);
   }
 
   /// Looks at what is open and what stands there now. `key`: bytes of what was stored.
@@ -402,10 +432,15 @@ class Watch {
       c_->check(file.closes_on_exec, what + ", has no FD_CLOEXEC: every program that is started inherits it");
       if (!S_ISREG(file.status.st_mode) || file.path.starts_with("/memfd:")) continue;
       c_->check((file.status.st_mode & 077U) == 0, what + ", is a file that others may open: mode " + octal(file.status.st_mode & 0777U));
-      if (!roots_.empty()) c_->check(is_below(file.path, roots_), what + ", is outside the declared roots");
+      if (has_roots_) c_->check(is_below(file.path, roots_), what + ", is outside the declared roots");
     }
     for (const std::string& root : roots_) look_below(root, when);
-    if (roots_.empty()) return;
+    if (!has_roots_) return;
+    if (directory_) {
+      const std::set<std::string> strays = names_in({directory_->path()});
+      c_->check(strays.empty(), "something was made in the working directory, outside the declared roots, " + std::string{when} + ": " +
+                                    (strays.empty() ? "" : fs::path{*strays.begin()}.filename().string()));
+    }
     for (const std::string& name : names_in(places_)) {
       if (names_.contains(name) || is_below(name, roots_)) continue;
       c_->check(!holds(name, key), name + ", made " + std::string{when} + ", holds what was stored, and is outside the declared roots");
@@ -435,6 +470,8 @@ class Watch {
 
   Context* c_;
   std::set<int> known_;
+  bool has_roots_ = false;
+  std::optional<EmptyWorkingDirectory> directory_;
   std::vector<std::string> roots_;
   std::vector<std::string> places_;
   std::set<std::string> names_;

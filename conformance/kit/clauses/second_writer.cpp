@@ -45,7 +45,7 @@ void refuse_second(Context& c, Way way, std::uint64_t chunk, bool abandon) {
     }
   }
   expect_shown(c, change.location, abandon ? change.before : std::optional{change.after}, "after the first writer is gone");
-  const Object content = c.object(change.location, chunk + 1);
+  const Object content = new_object(c, change.location, chunk + 1);
   c.store(change.location, content);
   c.expect_object(change.location, content, "the next writer's object");
 }
@@ -57,7 +57,7 @@ void next_beside_a_closed_one(Context& c, std::uint64_t chunk) {
   Writer first = started(c, change);
   write_part(c, first, change, 0, change.size());
   c.require(first.close(), "close()");
-  const Object content = c.object(change.location, 2 * chunk + 1);
+  const Object content = new_object(c, change.location, 2 * chunk + 1);
   Writer second = c.require(change.location.create(), "create() beside a closed writer");
   c.write(second, content, 0, content.size());
   first.destroy();
@@ -93,12 +93,12 @@ void contend(Context& c, std::uint64_t chunk, const Sizes& sizes, std::vector<st
   Location location = c.make();
   std::optional<Object> shown;
   if (with_object) {
-    shown = c.object(location, chunk + 1);
+    shown = new_object(c, location, chunk + 1);
     c.store(location, *shown);
   }
   std::vector<Contender> all;
   for (const std::uint64_t size : sizes) {
-    Object content = c.object(location, std::min(size, c.most()));
+    Object content = new_object(c, location, size);
     Writer writer = c.require(location.create(),
                               "create() with " + std::to_string(all.size()) + " writers open (the harness declares last_close_wins)");
     all.push_back(Contender{std::move(writer), std::move(content)});
@@ -119,7 +119,7 @@ void contend(Context& c, std::uint64_t chunk, const Sizes& sizes, std::vector<st
 void append_beside(Context& c, std::uint64_t chunk, bool first_appends, bool second_appends, bool first_closes_first) {
   c.start_case();
   Location location = c.make();
-  const Object old = c.object(location, chunk + 1);
+  const Object old = new_object(c, location, chunk + 1);
   c.store(location, old);
   struct Side {
     bool appends;

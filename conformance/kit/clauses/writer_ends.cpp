@@ -40,7 +40,7 @@ Committed committed(Context& c, Way way, std::uint64_t size) {
 void close_again_after_success(Context& c, Way way, std::uint64_t size) {
   auto [change, writer] = committed(c, way, size);
   const Location& location = change.location;
-  const auto close_again = [&, &writer = writer](const std::string& when) {
+  const auto close_again = [&](const std::string& when) {
     c.require(writer.close(), "another close() " + when + ", the first one succeeded");
   };
   for (int i = 0; i < 2; ++i) {
@@ -94,7 +94,7 @@ void writer_6(Context& c) {
     }
   }
   if (!c.needs(c.hooks().inject, "inject")) return;
-  const std::uint64_t chunk = scales(c).front();
+  const std::uint64_t chunk = chunk_for_faults(c);
   Quota faults = quota_for_faults(c);
   for (const Fault& fault : faults_of_writing()) {
     for (const Way way : ways(c)) {

@@ -67,7 +67,7 @@ void go_on_after_failure(Context& c, Attempt& attempt, std::uint64_t chunk, cons
 
 void writer_9(Context& c) {
   if (!c.needs(c.hooks().inject, "inject")) return;
-  const std::uint64_t chunk = scales(c).front();
+  const std::uint64_t chunk = chunk_for_faults(c);
   Quota quota = quota_for_faults(c);
   std::uint64_t hits = 0;
   for (const Load load : {Load{3 * chunk + 1, chunk}, Load{3 * chunk + 1, 3 * chunk + 1}, Load{2 * chunk, chunk / 2 + 1}}) {
@@ -92,13 +92,13 @@ void writer_9(Context& c) {
 
 void writer_10(Context& c) {
   if (!c.needs(c.hooks().inject, "inject")) return;
-  const std::uint64_t chunk = scales(c).front();
+  const std::uint64_t chunk = chunk_for_faults(c);
   const auto judge = [&](Attempt& attempt, const std::string& what) {
     const std::optional<Object> seen = judge_attempt(c, attempt, what);
     attempt.writer.reset();
     expect_shown(c, attempt.change.location, seen, what + ", once the writer is gone");
     // Whatever was seen is an object like any other: it can be replaced.
-    const Object next = c.object(attempt.change.location, 1);
+    const Object next = new_object(c, attempt.change.location, 1);
     c.store(attempt.change.location, next);
     c.expect_object(attempt.change.location, next, "the next object, after " + what);
   };

@@ -17,8 +17,8 @@ namespace {
 const std::vector<const MemoryClause*>& memory_clauses_in_order() {
   static const std::vector<const MemoryClause*> all = [] {
     std::vector<const MemoryClause*> list;
-    for (const auto family : {memory_clauses::window, memory_clauses::reading, memory_clauses::removing, memory_clauses::declared, memory_clauses::exhaustion,
-                              memory_clauses::moves, memory_clauses::together}) {
+    for (const auto family : {memory_clauses::window, memory_clauses::reading, memory_clauses::removing, memory_clauses::declared,
+                              memory_clauses::exhaustion, memory_clauses::moves, memory_clauses::together}) {
       for (const MemoryClause& clause : family()) list.push_back(&clause);
     }
     const auto number = [](const MemoryClause* clause) { return std::stoi(std::string{clause->clause.id.substr(4)}); };
@@ -75,9 +75,9 @@ std::span<const Clause* const> memory_catalogue() {
 }
 
 Kit memory_kit(std::function<std::unique_ptr<MemorySubject>()> make_subject) {
-  return {.set = memory_clause_set,
-          .clauses = memory_catalogue(),
-          .open = [make_subject = std::move(make_subject)] { return std::make_unique<MemorySession>(make_subject()); }};
+  return {.set = memory_clause_set, .clauses = memory_catalogue(), .open = [make_subject = std::move(make_subject)] {
+            return std::make_unique<MemorySession>(make_subject());
+          }};
 }
 
 }  // namespace hybridbuffer::conformance

@@ -182,8 +182,8 @@ void Filled::expect_bytes(std::size_t offset, std::span<const std::byte> found, 
     if (stray.size() >= 4 && place != expected.end()) {
       origin = ": what should be at offset " + std::to_string(place - expected.begin());
     }
-    return text + ": offset " + std::to_string(offset + at) + " of " + std::to_string(expected.size()) + " must hold " + hex(wanted.subspan(at)) +
-           "; it holds " + hex(stray) + origin;
+    return text + ": offset " + std::to_string(offset + at) + " of " + std::to_string(expected.size()) + " must hold " +
+           hex(wanted.subspan(at)) + "; it holds " + hex(stray) + origin;
   });
 }
 
@@ -195,7 +195,8 @@ void Filled::expect(std::string_view what) const {
     return true;
   });
   context_->check(offset == expected.size(), [&] {
-    return std::string{what} + ": chunks() shows " + std::to_string(offset) + " bytes, " + std::to_string(expected.size()) + " are committed";
+    return std::string{what} + ": chunks() shows " + std::to_string(offset) + " bytes, " + std::to_string(expected.size()) +
+           " are committed";
   });
 }
 

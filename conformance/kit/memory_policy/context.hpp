@@ -44,7 +44,8 @@ class Memory {
   /// Visits the chunks until `visit(chunk)` returns false. Allocates nothing.
   template <class Visit>
   void each_chunk(Visit&& visit) const {
-    walk([](void* state, std::span<const std::byte> chunk) { return (*static_cast<std::remove_reference_t<Visit>*>(state))(chunk); }, &visit);
+    walk([](void* state, std::span<const std::byte> chunk) { return (*static_cast<std::remove_reference_t<Visit>*>(state))(chunk); },
+         &visit);
   }
 
  private:

@@ -95,9 +95,13 @@ void mem_16(MemoryContext& c) {
   const auto fill_up = [&](Filled& policy, std::size_t piece, std::string_view what) {
     while (policy.size() < most) {
       const std::span<std::byte> window = policy.memory.prepare(piece);
-      c.check(!window.empty(), [&] { return std::string{what} + ": refused with " + std::to_string(policy.size()) + " of max_size " + std::to_string(most) + " bytes held"; });
+      c.check(!window.empty(), [&] {
+        return std::string{what} + ": refused with " + std::to_string(policy.size()) + " of max_size " + std::to_string(most) +
+               " bytes held";
+      });
       c.check(window.size() <= most - policy.size(), [&] {
-        return std::string{what} + ": a window of " + std::to_string(window.size()) + " where " + std::to_string(most - policy.size()) + " bytes are left of max_size";
+        return std::string{what} + ": a window of " + std::to_string(window.size()) + " where " + std::to_string(most - policy.size()) +
+               " bytes are left of max_size";
       });
       const std::size_t count = std::min(window.size(), piece);
       policy.fill_next(window.first(count));
@@ -129,11 +133,16 @@ void mem_16(MemoryContext& c) {
 }
 
 constexpr std::array all{
-    MemoryClause{.clause = {.id = "MEM-15", .rule = "a stable policy: committed bytes stay where they were written until they are removed or the policy is moved",
-                            .look_here = "what is reallocated when the policy grows or shrinks", .obligation = Obligation::gated},
-                 .run = mem_15},
-    MemoryClause{.clause = {.id = "MEM-16", .rule = "a policy with max_size takes exactly that many bytes, and again as many as were removed",
-                            .look_here = "the last window, and the space before a dropped front", .obligation = Obligation::gated},
+    MemoryClause{
+        .clause = {.id = "MEM-15",
+                   .rule = "a stable policy: committed bytes stay where they were written until they are removed or the policy is moved",
+                   .look_here = "what is reallocated when the policy grows or shrinks",
+                   .obligation = Obligation::gated},
+        .run = mem_15},
+    MemoryClause{.clause = {.id = "MEM-16",
+                            .rule = "a policy with max_size takes exactly that many bytes, and again as many as were removed",
+                            .look_here = "the last window, and the space before a dropped front",
+                            .obligation = Obligation::gated},
                  .run = mem_16},
 };
 

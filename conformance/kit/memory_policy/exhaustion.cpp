@@ -65,13 +65,15 @@ void mem_17(MemoryContext& c) {
       Filled moved = policy.moved();
       moved.clear();
       const std::size_t refilled = policy.append(limit, piece, piece);
-      c.check(refilled >= taken, "the moved-from policy takes " + std::to_string(refilled) + " bytes, before the move it took " + std::to_string(taken));
+      c.check(refilled >= taken,
+              "the moved-from policy takes " + std::to_string(refilled) + " bytes, before the move it took " + std::to_string(taken));
     }
   }
   if (!c.traits().memory_returns) return;
   Filled next{c};
   const std::size_t again = next.append(limit, piece, piece);
-  c.check(again >= taken, "after the policy was destroyed a new one takes " + std::to_string(again) + " bytes; it took " + std::to_string(taken));
+  c.check(again >= taken,
+          "after the policy was destroyed a new one takes " + std::to_string(again) + " bytes; it took " + std::to_string(taken));
 }
 
 void mem_18(MemoryContext& c) {
@@ -93,11 +95,12 @@ void mem_18(MemoryContext& c) {
     }
     if (done < total) policy.memory.truncate(policy.size() + done);  // ends the window that a later try may have opened
     policy.record(done);
-    const std::string what = count == 1 ? "with allocation " + std::to_string(k) + " failed" : "with every allocation from the " + std::to_string(k) + ". on failed";
+    const std::string what = count == 1 ? "with allocation " + std::to_string(k) + " failed"
+                                        : "with every allocation from the " + std::to_string(k) + ". on failed";
     policy.expect(what);
     const std::size_t more = policy.append(usual - std::min(usual, done));
-    c.check(done + more >= usual, what + " it took " + std::to_string(done) + " bytes, and " + std::to_string(more) + " when there was memory again; usual are " +
-                                      std::to_string(usual));
+    c.check(done + more >= usual, what + " it took " + std::to_string(done) + " bytes, and " + std::to_string(more) +
+                                      " when there was memory again; usual are " + std::to_string(usual));
     policy.expect(what + ", and appended to when there was memory again");
     return fired;
   };
@@ -137,17 +140,20 @@ void mem_19(MemoryContext& c) {
   const std::vector<std::pair<std::string_view, std::function<void()>>> lives{
       {"filled", [&] { Filled{c}.append(size); }},
       {"with a window open", [&] { static_cast<void>(Filled{c}.memory.prepare(size)); }},
-      {"filled, a front dropped", [&] {
+      {"filled, a front dropped",
+       [&] {
          Filled policy{c};
          policy.append(size);
          policy.drop_front(size / 2 + 1);
        }},
-      {"filled, an end cut off", [&] {
+      {"filled, an end cut off",
+       [&] {
          Filled policy{c};
          policy.append(size);
          policy.truncate(size / 2);
        }},
-      {"a queue", [&] {
+      {"a queue",
+       [&] {
          Filled policy{c};
          policy.append(size);
          for (int i = 0; i < 20; ++i) {
@@ -155,20 +161,23 @@ void mem_19(MemoryContext& c) {
            policy.drop_front(std::min(policy.size(), c.unit() + 1));
          }
        }},
-      {"cleared and refilled", [&] {
+      {"cleared and refilled",
+       [&] {
          Filled policy{c};
          policy.append(size);
          policy.clear();
          policy.append(size);
        }},
-      {"moved, both used", [&] {
+      {"moved, both used",
+       [&] {
          Filled first{c};
          first.append(size);
          Filled second = first.moved();
          first.append(size / 2);
          second.append(size / 2);
        }},
-      {"assigned to one that held something", [&] {
+      {"assigned to one that held something",
+       [&] {
          Filled first{c};
          Filled second{c};
          first.append(size);
@@ -185,7 +194,8 @@ void mem_19(MemoryContext& c) {
     const std::uint64_t before = c.hooks().outstanding_bytes();
     live();
     const std::uint64_t after = c.hooks().outstanding_bytes();
-    c.check(after <= before, std::string{"a policy that lived and died ("} + std::string{name} + ") kept " + std::to_string(after - before) + " bytes");
+    c.check(after <= before,
+            std::string{"a policy that lived and died ("} + std::string{name} + ") kept " + std::to_string(after - before) + " bytes");
   }
 }
 
@@ -209,20 +219,28 @@ void mem_24(MemoryContext& c) {
     policy.memory.copy_out(offset, window);
     policy.expect_bytes(offset, window, "copy_out() out of many windows");
   }
-  c.check(policy.memory.size() == policy.size(), "size() of many windows is " + std::to_string(policy.memory.size()) + ", not " + std::to_string(policy.size()));
+  c.check(policy.memory.size() == policy.size(),
+          "size() of many windows is " + std::to_string(policy.memory.size()) + ", not " + std::to_string(policy.size()));
 }
 
 constexpr std::array all{
-    MemoryClause{.clause = {.id = "MEM-17", .rule = "a refusal changes nothing, and what is given back can be taken again",
+    MemoryClause{.clause = {.id = "MEM-17",
+                            .rule = "a refusal changes nothing, and what is given back can be taken again",
                             .look_here = "what prepare() did before it found that there is no memory; space before a dropped front"},
                  .run = mem_17},
-    MemoryClause{.clause = {.id = "MEM-18", .rule = "an allocation that fails, whichever it is, makes prepare() refuse and changes nothing; removals need no memory",
-                            .look_here = "the second allocation of one call", .obligation = Obligation::hooked},
-                 .run = mem_18},
-    MemoryClause{.clause = {.id = "MEM-19", .rule = "a policy gives everything back when it is destroyed or assigned to",
-                            .look_here = "the destructor after drops, and the old content of an assignment's target", .obligation = Obligation::hooked},
+    MemoryClause{
+        .clause = {.id = "MEM-18",
+                   .rule = "an allocation that fails, whichever it is, makes prepare() refuse and changes nothing; removals need no memory",
+                   .look_here = "the second allocation of one call",
+                   .obligation = Obligation::hooked},
+        .run = mem_18},
+    MemoryClause{.clause = {.id = "MEM-19",
+                            .rule = "a policy gives everything back when it is destroyed or assigned to",
+                            .look_here = "the destructor after drops, and the old content of an assignment's target",
+                            .obligation = Obligation::hooked},
                  .run = mem_19},
-    MemoryClause{.clause = {.id = "MEM-24", .rule = "content is exact however much there is of it",
+    MemoryClause{.clause = {.id = "MEM-24",
+                            .rule = "content is exact however much there is of it",
                             .look_here = "counters and indexes of chunks that are too narrow"},
                  .run = mem_24},
 };

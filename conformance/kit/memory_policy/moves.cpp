@@ -71,13 +71,17 @@ void mem_21(MemoryContext& c) {
   const std::uint64_t fresh = c.make().capacity();
   const std::size_t usual = Filled{c}.append(c.unit() + 2);
   const auto expect_reborn = [&](Filled& policy, std::string_view what) {
-    c.check(policy.memory.size() == 0, [&] { return std::string{what} + ": size() is " + std::to_string(policy.memory.size()) + ", not 0"; });
+    c.check(policy.memory.size() == 0,
+            [&] { return std::string{what} + ": size() is " + std::to_string(policy.memory.size()) + ", not 0"; });
     policy.expect(what);
     const std::uint64_t capacity = policy.memory.capacity();
-    c.check(capacity <= fresh, [&] { return std::string{what} + ": capacity() is " + std::to_string(capacity) + ", that of a new one " + std::to_string(fresh); });
+    c.check(capacity <= fresh, [&] {
+      return std::string{what} + ": capacity() is " + std::to_string(capacity) + ", that of a new one " + std::to_string(fresh);
+    });
     const std::size_t taken = policy.append(c.unit() + 2);
-    c.check(taken == usual || !c.traits().memory_returns,
-            [&] { return std::string{what} + ": it takes " + std::to_string(taken) + " bytes where a new one took " + std::to_string(usual); });
+    c.check(taken == usual || !c.traits().memory_returns, [&] {
+      return std::string{what} + ": it takes " + std::to_string(taken) + " bytes where a new one took " + std::to_string(usual);
+    });
     policy.expect(std::string{what} + ", refilled");
   };
   for (const std::size_t size : c.sizes(std::min(c.most(), 2 * c.unit() + 1), 20)) {
@@ -152,13 +156,18 @@ void mem_22(MemoryContext& c) {
 }
 
 constexpr std::array all{
-    MemoryClause{.clause = {.id = "MEM-20", .rule = "a move takes the content along, replaces what the target held, and ends the window; self-assignment keeps everything",
-                            .look_here = "members that a move forgets; assignment to oneself"},
-                 .run = mem_20},
-    MemoryClause{.clause = {.id = "MEM-21", .rule = "a moved-from policy is empty and usable",
+    MemoryClause{
+        .clause =
+            {.id = "MEM-20",
+             .rule = "a move takes the content along, replaces what the target held, and ends the window; self-assignment keeps everything",
+             .look_here = "members that a move forgets; assignment to oneself"},
+        .run = mem_20},
+    MemoryClause{.clause = {.id = "MEM-21",
+                            .rule = "a moved-from policy is empty and usable",
                             .look_here = "members of the source that keep their value"},
                  .run = mem_21},
-    MemoryClause{.clause = {.id = "MEM-22", .rule = "policies are independent of each other",
+    MemoryClause{.clause = {.id = "MEM-22",
+                            .rule = "policies are independent of each other",
                             .look_here = "static buffers, and what a shared pool hands out twice"},
                  .run = mem_22},
 };

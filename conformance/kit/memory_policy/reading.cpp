@@ -66,7 +66,8 @@ void mem_7(MemoryContext& c) {
       offset += chunks[i].size();
     }
     c.check(offset == policy.size(), [&] {
-      return std::string{how} + ": chunks() shows " + std::to_string(offset) + " bytes, " + std::to_string(policy.size()) + " are committed";
+      return std::string{how} + ": chunks() shows " + std::to_string(offset) + " bytes, " + std::to_string(policy.size()) +
+             " are committed";
     });
     const bool same = std::equal(chunks.begin(), chunks.end(), again.begin(), again.end(),
                                  [](auto left, auto right) { return left.data() == right.data() && left.size() == right.size(); });
@@ -94,8 +95,8 @@ void expect_copy(MemoryContext& c, const Filled& policy, std::size_t offset, std
   const std::size_t start = margin + alignment;
   policy.memory.copy_out(offset, std::span{memory}.subspan(start, n));
   const auto what = [&] {
-    return std::string{how} + ": copy_out(" + std::to_string(offset) + ", " + std::to_string(n) + " bytes to an address " + std::to_string(alignment) +
-           " above its alignment)";
+    return std::string{how} + ": copy_out(" + std::to_string(offset) + ", " + std::to_string(n) + " bytes to an address " +
+           std::to_string(alignment) + " above its alignment)";
   };
   const auto is_guard = [](std::byte b) { return b == guard; };
   const auto begin = memory.begin() + static_cast<std::ptrdiff_t>(start);
@@ -113,7 +114,8 @@ void mem_8(MemoryContext& c) {
     const bool small = policy.size() <= 40;
     std::size_t alignment = 0;
     const auto offsets = c.sizes(policy.size(), small ? 40 : 12);
-    const auto lengths = small ? c.sizes(policy.size(), 40) : std::vector<std::size_t>{0, 1, 2, 7, 8, 9, 16, 33, c.unit(), c.unit() + 1, policy.size()};
+    const auto lengths =
+        small ? c.sizes(policy.size(), 40) : std::vector<std::size_t>{0, 1, 2, 7, 8, 9, 16, 33, c.unit(), c.unit() + 1, policy.size()};
     for (const std::size_t offset : offsets) {
       for (const std::size_t length : lengths) {
         if (length > policy.size() - offset) continue;
@@ -121,7 +123,8 @@ void mem_8(MemoryContext& c) {
         expect_copy(c, policy, offset, length, alignment++ % 16, how);
       }
     }
-    for (std::size_t at = 0; at < 16 && policy.size() != 0; ++at) expect_copy(c, policy, 0, std::min<std::size_t>(policy.size(), 64), at, how);
+    for (std::size_t at = 0; at < 16 && policy.size() != 0; ++at)
+      expect_copy(c, policy, 0, std::min<std::size_t>(policy.size(), 64), at, how);
   });
 }
 
@@ -194,7 +197,8 @@ void mem_11(MemoryContext& c) {
   const auto look = [&](const Filled& policy, std::string_view what) {
     const std::uint64_t capacity = policy.memory.capacity();
     c.check(capacity >= policy.size(), [&] {
-      return std::string{what} + ": capacity() is " + std::to_string(capacity) + ", less than the " + std::to_string(policy.size()) + " bytes that are held";
+      return std::string{what} + ": capacity() is " + std::to_string(capacity) + ", less than the " + std::to_string(policy.size()) +
+             " bytes that are held";
     });
   };
   c.each_history([&](Filled& policy, std::string_view how) {
@@ -209,22 +213,31 @@ void mem_11(MemoryContext& c) {
 }
 
 constexpr std::array all{
-    MemoryClause{.clause = {.id = "MEM-6", .rule = "size() is the number of committed bytes",
+    MemoryClause{.clause = {.id = "MEM-6",
+                            .rule = "size() is the number of committed bytes",
                             .look_here = "what is counted when a front is dropped, and while a window is open"},
                  .run = mem_6},
-    MemoryClause{.clause = {.id = "MEM-7", .rule = "chunks() shows all committed bytes in order, in spans that are not empty, the same each time",
+    MemoryClause{.clause = {.id = "MEM-7",
+                            .rule = "chunks() shows all committed bytes in order, in spans that are not empty, the same each time",
                             .look_here = "an end that falls on a chunk's end"},
                  .run = mem_7},
-    MemoryClause{.clause = {.id = "MEM-8", .rule = "copy_out(o, s) copies exactly the bytes [o, o + s.size()), to any address, and writes nothing beside s",
-                            .look_here = "copies over several chunks, and behind a dropped front"},
-                 .run = mem_8},
-    MemoryClause{.clause = {.id = "MEM-9", .rule = "chunk_at(o) is the committed bytes from o on as far as they are contiguous: one at least, none beyond size()",
-                            .look_here = "the last chunk, which is not full", .obligation = Obligation::gated},
-                 .run = mem_9},
-    MemoryClause{.clause = {.id = "MEM-10", .rule = "const operations change nothing, not the open window either, and allocate nothing",
+    MemoryClause{
+        .clause = {.id = "MEM-8",
+                   .rule = "copy_out(o, s) copies exactly the bytes [o, o + s.size()), to any address, and writes nothing beside s",
+                   .look_here = "copies over several chunks, and behind a dropped front"},
+        .run = mem_8},
+    MemoryClause{
+        .clause = {.id = "MEM-9",
+                   .rule = "chunk_at(o) is the committed bytes from o on as far as they are contiguous: one at least, none beyond size()",
+                   .look_here = "the last chunk, which is not full",
+                   .obligation = Obligation::gated},
+        .run = mem_9},
+    MemoryClause{.clause = {.id = "MEM-10",
+                            .rule = "const operations change nothing, not the open window either, and allocate nothing",
                             .look_here = "mutable members, and chunks() that builds a list"},
                  .run = mem_10},
-    MemoryClause{.clause = {.id = "MEM-11", .rule = "capacity() is the memory held, so never less than size()",
+    MemoryClause{.clause = {.id = "MEM-11",
+                            .rule = "capacity() is the memory held, so never less than size()",
                             .look_here = "capacity() after a growth and after a drop"},
                  .run = mem_11},
 };

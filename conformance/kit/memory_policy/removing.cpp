@@ -38,7 +38,8 @@ void mem_12(MemoryContext& c) {
     Filled policy{c};
     policy.append(c.unit() + 2);
     policy.drop_front(1);
-    const std::string what = "drop_front() of " + std::to_string(beyond) + " more than the " + std::to_string(policy.size()) + " bytes there are";
+    const std::string what =
+        "drop_front() of " + std::to_string(beyond) + " more than the " + std::to_string(policy.size()) + " bytes there are";
     policy.drop_front(policy.size() + beyond);
     policy.expect(what);
     policy.append(c.unit() + 2);
@@ -76,7 +77,8 @@ void mem_13(MemoryContext& c) {
     Filled policy{c};
     policy.append(c.unit() + 2);
     policy.drop_front(1);
-    const std::string what = "truncate() to " + std::to_string(beyond) + " more than the " + std::to_string(policy.size()) + " bytes there are";
+    const std::string what =
+        "truncate() to " + std::to_string(beyond) + " more than the " + std::to_string(policy.size()) + " bytes there are";
     policy.truncate(policy.size() + beyond);
     policy.expect(what);
     policy.append(c.unit());
@@ -122,18 +124,22 @@ void mem_14(MemoryContext& c) {
   const std::uint64_t held = policy.memory.size();
   policy.memory.clear();
   const std::uint64_t after = c.hooks().outstanding_bytes();
-  c.check(after + held <= before + kept_warm, "clear() of " + std::to_string(held) + " bytes gave " +
-                                                  std::to_string(before < after ? 0 : before - after) + " back");
+  c.check(after + held <= before + kept_warm,
+          "clear() of " + std::to_string(held) + " bytes gave " + std::to_string(before < after ? 0 : before - after) + " back");
 }
 
 constexpr std::array all{
-    MemoryClause{.clause = {.id = "MEM-12", .rule = "drop_front(n) removes the first n bytes, all of them when n ≥ size(); offsets count from the new front",
-                            .look_here = "drops that end in the middle of a chunk, at its end, and beyond the content"},
-                 .run = mem_12},
-    MemoryClause{.clause = {.id = "MEM-13", .rule = "truncate(n) removes all but the first n bytes, none when n ≥ size(); what is appended follows them",
+    MemoryClause{
+        .clause = {.id = "MEM-12",
+                   .rule = "drop_front(n) removes the first n bytes, all of them when n ≥ size(); offsets count from the new front",
+                   .look_here = "drops that end in the middle of a chunk, at its end, and beyond the content"},
+        .run = mem_12},
+    MemoryClause{.clause = {.id = "MEM-13",
+                            .rule = "truncate(n) removes all but the first n bytes, none when n ≥ size(); what is appended follows them",
                             .look_here = "cuts at a chunk's end, and behind a dropped front"},
                  .run = mem_13},
-    MemoryClause{.clause = {.id = "MEM-14", .rule = "clear() removes everything and gives the memory back",
+    MemoryClause{.clause = {.id = "MEM-14",
+                            .rule = "clear() removes everything and gives the memory back",
                             .look_here = "chunks kept for the next fill"},
                  .run = mem_14},
 };

@@ -24,7 +24,8 @@ bool shows(const Memory& memory, std::span<const std::byte> expected) {
   std::size_t offset = 0;
   bool same = true;
   memory.each_chunk([&](std::span<const std::byte> chunk) {
-    same = chunk.size() <= expected.size() - offset && std::equal(chunk.begin(), chunk.end(), expected.begin() + static_cast<std::ptrdiff_t>(offset));
+    same = chunk.size() <= expected.size() - offset &&
+           std::equal(chunk.begin(), chunk.end(), expected.begin() + static_cast<std::ptrdiff_t>(offset));
     offset += chunk.size();
     return same;
   });
@@ -68,10 +69,13 @@ void read_in_threads(MemoryContext& c, std::chrono::milliseconds time) {
         policy.memory.copy_out(offset, window);
         c.count_check();
         const auto wanted = policy.expected.begin() + static_cast<std::ptrdiff_t>(offset);
-        if (!std::equal(window.begin(), window.end(), wanted)) c.fail("copy_out(" + std::to_string(offset) + ") by several threads gave other bytes");
-        if (has_chunk_at && policy.memory.chunk_at(offset).front() != *wanted) c.fail("chunk_at(" + std::to_string(offset) + ") by several threads shows another byte");
+        if (!std::equal(window.begin(), window.end(), wanted))
+          c.fail("copy_out(" + std::to_string(offset) + ") by several threads gave other bytes");
+        if (has_chunk_at && policy.memory.chunk_at(offset).front() != *wanted)
+          c.fail("chunk_at(" + std::to_string(offset) + ") by several threads shows another byte");
       }
-      if (policy.memory.size() != policy.size() || policy.memory.capacity() != capacity) c.fail("size() or capacity() changed while several threads looked");
+      if (policy.memory.size() != policy.size() || policy.memory.capacity() != capacity)
+        c.fail("size() or capacity() changed while several threads looked");
     }
   });
 }
@@ -124,7 +128,8 @@ struct Step {
 };
 
 std::vector<Step> random_steps(MemoryContext& c, std::size_t count) {
-  constexpr std::array mix{Do::append, Do::append, Do::append, Do::append, Do::append, Do::append, Do::drop_front, Do::drop_front, Do::truncate, Do::truncate, Do::move, Do::assign};
+  constexpr std::array mix{Do::append,     Do::append,     Do::append,   Do::append,   Do::append, Do::append,
+                           Do::drop_front, Do::drop_front, Do::truncate, Do::truncate, Do::move,   Do::assign};
   std::vector<Step> steps(count);
   for (Step& step : steps) step = {c.below(50) == 0 ? Do::clear : mix[c.below(mix.size())], c.random()(), c.random()()};
   return steps;
@@ -155,7 +160,9 @@ void take_step(MemoryContext& c, Filled& policy, const Step& step) {
 
 void expect_all(MemoryContext& c, const Filled& policy, std::uint64_t place) {
   policy.expect("after random steps");
-  c.check(policy.memory.size() == policy.size(), [&] { return "after random steps size() is " + std::to_string(policy.memory.size()) + ", not " + std::to_string(policy.size()); });
+  c.check(policy.memory.size() == policy.size(), [&] {
+    return "after random steps size() is " + std::to_string(policy.memory.size()) + ", not " + std::to_string(policy.size());
+  });
   if (policy.size() == 0) return;
   const auto offset = static_cast<std::size_t>(place % policy.size());
   std::vector<std::byte> window(std::min<std::size_t>(policy.size() - offset, 300));
@@ -179,10 +186,13 @@ void mem_25(MemoryContext& c) {
 }
 
 constexpr std::array all{
-    MemoryClause{.clause = {.id = "MEM-23", .rule = "const operations may run in many threads at once; different policies in different threads; one policy in one thread after another",
+    MemoryClause{.clause = {.id = "MEM-23",
+                            .rule = "const operations may run in many threads at once; different policies in different threads; one policy "
+                                    "in one thread after another",
                             .look_here = "mutable caches, and what policies share"},
                  .run = mem_23},
-    MemoryClause{.clause = {.id = "MEM-25", .rule = "any sequence of operations leaves exactly what it would leave in a plain vector",
+    MemoryClause{.clause = {.id = "MEM-25",
+                            .rule = "any sequence of operations leaves exactly what it would leave in a plain vector",
                             .look_here = "the shrunk sequence: a state that one operation leaves and another does not expect"},
                  .run = mem_25},
 };

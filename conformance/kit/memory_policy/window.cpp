@@ -47,7 +47,8 @@ void mem_1(MemoryContext& c) {
     });
     static_cast<void>(policy.memory.capacity());
     const std::size_t taken = policy.append(c.unit() + 1);
-    c.check(taken == usual, std::string{what} + ": it takes " + std::to_string(taken) + " bytes where a new one took " + std::to_string(usual));
+    c.check(taken == usual,
+            std::string{what} + ": it takes " + std::to_string(taken) + " bytes where a new one took " + std::to_string(usual));
     policy.expect(std::string{what} + ", filled");
   }
 }
@@ -56,14 +57,16 @@ void mem_1(MemoryContext& c) {
 void expect_apart(MemoryContext& c, const Filled& policy, std::span<const std::byte> window) {
   const std::less<> before;
   policy.memory.each_chunk([&](std::span<const std::byte> chunk) {
-    const bool apart = chunk.empty() || !before(chunk.data(), window.data() + window.size()) || !before(window.data(), chunk.data() + chunk.size());
+    const bool apart =
+        chunk.empty() || !before(chunk.data(), window.data() + window.size()) || !before(window.data(), chunk.data() + chunk.size());
     c.check(apart, "the window lies on committed bytes");
     return true;
   });
 }
 
 void mem_2(MemoryContext& c) {
-  const std::vector<std::size_t> hints{1, 2, 3, 7, c.unit(), c.unit() + 1, 3 * c.unit() + 5, std::size_t{1} << 20U, huge / 2 + 1, huge - 1, huge};
+  const std::vector<std::size_t> hints{1,        2,   3, 7, c.unit(), c.unit() + 1, 3 * c.unit() + 5, std::size_t{1} << 20U, huge / 2 + 1,
+                                       huge - 1, huge};
   for (const std::size_t size : c.sizes(std::min(c.most(), 2 * c.unit() + 1))) {
     for (const std::size_t hint : hints) {
       if (!c.time_left()) return;
@@ -105,9 +108,11 @@ void mem_3(MemoryContext& c) {
       policy.fill_next(window.first(written));
       for (const std::size_t hint : {std::size_t{1}, c.unit(), 2 * c.unit() + 1, std::size_t{1} << 20U, std::size_t{1}}) {
         const std::span<std::byte> again = policy.memory.prepare(hint);
-        const std::string what = "prepare(" + std::to_string(hint) + ") after prepare(1) without a commit, on " + std::to_string(policy.size()) + " bytes";
-        c.check(again.data() == window.data() && again.size() == window.size(),
-                [&] { return what + ": another window, " + std::to_string(again.size()) + " bytes where it was " + std::to_string(window.size()); });
+        const std::string what =
+            "prepare(" + std::to_string(hint) + ") after prepare(1) without a commit, on " + std::to_string(policy.size()) + " bytes";
+        c.check(again.data() == window.data() && again.size() == window.size(), [&] {
+          return what + ": another window, " + std::to_string(again.size()) + " bytes where it was " + std::to_string(window.size());
+        });
       }
       policy.commit(written);
       policy.expect("what was written before prepare() was called again");
@@ -130,7 +135,8 @@ void mem_4(MemoryContext& c) {
       c.scribble(window);
       policy.fill_next(window.first(count));
       policy.commit(count);
-      const std::string what = "commit(" + std::to_string(count) + ") of a window of " + std::to_string(window.size()) + " on " + std::to_string(size) + " bytes";
+      const std::string what = "commit(" + std::to_string(count) + ") of a window of " + std::to_string(window.size()) + " on " +
+                               std::to_string(size) + " bytes";
       policy.expect(what);
       policy.append(3, 3, 1);
       policy.expect(what + ", and more");
@@ -186,19 +192,26 @@ void mem_5(MemoryContext& c) {
 }
 
 constexpr std::array all{
-    MemoryClause{.clause = {.id = "MEM-1", .rule = "a new policy is empty, by every route, and usable whatever is removed from nothing",
+    MemoryClause{.clause = {.id = "MEM-1",
+                            .rule = "a new policy is empty, by every route, and usable whatever is removed from nothing",
                             .look_here = "removals at size 0: subtractions that wrap, a first chunk taken for granted"},
                  .run = mem_1},
-    MemoryClause{.clause = {.id = "MEM-2", .rule = "prepare(n), n ≥ 1, gives a window of writable bytes behind the content, or none and changes nothing; n is a hint",
-                            .look_here = "the window's start; sums of n that overflow"},
-                 .run = mem_2},
-    MemoryClause{.clause = {.id = "MEM-3", .rule = "prepare() called twice without a commit gives the same window, with what was written there",
+    MemoryClause{
+        .clause = {.id = "MEM-2",
+                   .rule =
+                       "prepare(n), n ≥ 1, gives a window of writable bytes behind the content, or none and changes nothing; n is a hint",
+                   .look_here = "the window's start; sums of n that overflow"},
+        .run = mem_2},
+    MemoryClause{.clause = {.id = "MEM-3",
+                            .rule = "prepare() called twice without a commit gives the same window, with what was written there",
                             .look_here = "a prepare() with a larger hint that takes new memory"},
                  .run = mem_3},
-    MemoryClause{.clause = {.id = "MEM-4", .rule = "commit(n) makes exactly the first n bytes of the window content, for any n from 0 to its size",
+    MemoryClause{.clause = {.id = "MEM-4",
+                            .rule = "commit(n) makes exactly the first n bytes of the window content, for any n from 0 to its size",
                             .look_here = "commit of nothing, and of the whole window"},
                  .run = mem_4},
-    MemoryClause{.clause = {.id = "MEM-5", .rule = "commit, drop_front, truncate and clear end the window, which leaves no trace",
+    MemoryClause{.clause = {.id = "MEM-5",
+                            .rule = "commit, drop_front, truncate and clear end the window, which leaves no trace",
                             .look_here = "what remembers the open window, after a removal"},
                  .run = mem_5},
 };

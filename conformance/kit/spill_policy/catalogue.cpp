@@ -74,9 +74,9 @@ std::span<const Clause* const> spill_catalogue() {
 }
 
 Kit spill_kit(std::function<std::unique_ptr<SpillSubject>()> make_subject) {
-  return {.set = spill_clause_set,
-          .clauses = spill_catalogue(),
-          .open = [make_subject = std::move(make_subject)] { return std::make_unique<SpillSession>(make_subject()); }};
+  return {.set = spill_clause_set, .clauses = spill_catalogue(), .open = [make_subject = std::move(make_subject)] {
+            return std::make_unique<SpillSession>(make_subject());
+          }};
 }
 
 }  // namespace hybridbuffer::conformance

@@ -29,8 +29,8 @@ auto traced_call(Trace& trace, Operation operation, std::uint32_t number, const 
 }  // namespace
 
 std::string words(const SpillState& state) {
-  return "in_memory " + std::to_string(state.in_memory) + ", stored " + std::to_string(state.stored) + ", incoming " + std::to_string(state.incoming) +
-         (state.memory_full ? ", memory full" : "");
+  return "in_memory " + std::to_string(state.in_memory) + ", stored " + std::to_string(state.stored) + ", incoming " +
+         std::to_string(state.incoming) + (state.memory_full ? ", memory full" : "");
 }
 
 std::string_view name_of(SpillAction action) noexcept {

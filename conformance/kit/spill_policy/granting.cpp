@@ -64,7 +64,8 @@ void spill_7(SpillContext& c) {
       if (part == 0) continue;
       const SpillAction action = policy.decide(rest);
       c.check(action == SpillAction::keep, [&] {
-        return "room(" + words(state) + ") is " + std::to_string(room) + ", but decide(" + words(rest) + "), which is within it, is " + std::string{name_of(action)};
+        return "room(" + words(state) + ") is " + std::to_string(room) + ", but decide(" + words(rest) + "), which is within it, is " +
+               std::string{name_of(action)};
       });
     }
     policy.settle({.in_memory = 0});
@@ -85,7 +86,10 @@ void spill_8(SpillContext& c) {
     const std::uint64_t used = sees ? c.hooks().used() : 0;
     for (int i = 0; i < 5; ++i) {
       const std::uint64_t again = policy.room(state);
-      if (comparable) c.check(again == first, [&] { return "room(" + words(state) + ") is " + std::to_string(again) + " when asked again; it was " + std::to_string(first); });
+      if (comparable)
+        c.check(again == first, [&] {
+          return "room(" + words(state) + ") is " + std::to_string(again) + " when asked again; it was " + std::to_string(first);
+        });
       if (sees) {
         const std::uint64_t now = c.hooks().used();
         c.check(now == used, [&] { return "room(" + words(state) + ") asked again took " + std::to_string(now - used) + " bytes more"; });
@@ -108,7 +112,8 @@ void spill_9(SpillContext& c) {
       const SpillState state{.incoming = kept};
       const bool can_have = other.decide(state) == SpillAction::keep && other.room(state) >= kept;
       other.settle({.in_memory = 0});
-      c.check(can_have, "after room() of " + std::to_string(granted) + " bytes and settle(0) another policy cannot have the " + std::to_string(kept) + " that a new one could have before");
+      c.check(can_have, "after room() of " + std::to_string(granted) + " bytes and settle(0) another policy cannot have the " +
+                            std::to_string(kept) + " that a new one could have before");
     }
   }
   if (!c.sees_grants()) return;
@@ -130,11 +135,13 @@ void spill_9(SpillContext& c) {
     static_cast<void>(policy.room({.incoming = kept}));
     policy.settle({.in_memory = in_memory});
     const std::uint64_t used = c.hooks().used() - before;
-    const std::string what = "after room() of " + std::to_string(kept) + " bytes and settle(in_memory " + std::to_string(in_memory) + ") " + std::to_string(used) + " bytes are granted";
+    const std::string what = "after room() of " + std::to_string(kept) + " bytes and settle(in_memory " + std::to_string(in_memory) + ") " +
+                             std::to_string(used) + " bytes are granted";
     c.check(used >= in_memory, [&] { return what + ", less than memory holds"; });
     c.check(used <= sum(in_memory, step), [&] { return what + "; one byte takes a grant of " + std::to_string(step); });
     policy.settle({.in_memory = 0});
-    c.check(c.hooks().used() == before, [&] { return "after settle(0) " + std::to_string(c.hooks().used() - before) + " bytes are still granted"; });
+    c.check(c.hooks().used() == before,
+            [&] { return "after settle(0) " + std::to_string(c.hooks().used() - before) + " bytes are still granted"; });
   }
 }
 
@@ -159,29 +166,39 @@ void spill_10(SpillContext& c) {
       const std::string what = "settle(in_memory " + std::to_string(in_memory) + ") with " + std::to_string(granted) + " bytes granted";
       policy.settle({.in_memory = in_memory});
       policy.settle({.in_memory = in_memory});
-      if (c.hooks().used) c.check(c.hooks().used() <= used, what + ": used() went from " + std::to_string(used) + " to " + std::to_string(c.hooks().used()));
+      if (c.hooks().used)
+        c.check(c.hooks().used() <= used, what + ": used() went from " + std::to_string(used) + " to " + std::to_string(c.hooks().used()));
       policy.settle({.in_memory = 0});
       policy.settle({.in_memory = 0});
-      if (c.hooks().used) c.check(c.hooks().used() == before, what + ", then settle(0): used() is " + std::to_string(c.hooks().used()) + ", not " + std::to_string(before));
+      if (c.hooks().used)
+        c.check(c.hooks().used() == before,
+                what + ", then settle(0): used() is " + std::to_string(c.hooks().used()) + ", not " + std::to_string(before));
       if (comparable) c.check(answers(policy) == expected, what + ", then settle(0): the policy answers as a new one no longer");
     }
   }
 }
 
 constexpr std::array all{
-    SpillClause{.clause = {.id = "SPILL-6", .rule = "after keep, room() covers what is incoming unless somebody else took it meanwhile",
+    SpillClause{.clause = {.id = "SPILL-6",
+                           .rule = "after keep, room() covers what is incoming unless somebody else took it meanwhile",
                            .look_here = "decide() and room() that count in two ways"},
                 .run = spill_6},
-    SpillClause{.clause = {.id = "SPILL-7", .rule = "what fits into the room that was granted would be kept: decide() never says otherwise within it",
+    SpillClause{.clause = {.id = "SPILL-7",
+                           .rule = "what fits into the room that was granted would be kept: decide() never says otherwise within it",
                            .look_here = "room() at the threshold; limits that room() leaves out"},
                 .run = spill_7},
-    SpillClause{.clause = {.id = "SPILL-8", .rule = "room() asked again for the same grants no more",
+    SpillClause{.clause = {.id = "SPILL-8",
+                           .rule = "room() asked again for the same grants no more",
                            .look_here = "a grant that is added where it should be topped up"},
                 .run = spill_8},
-    SpillClause{.clause = {.id = "SPILL-9", .rule = "settle(m) returns what was granted beyond m, rounded up as a grant is; all of it for m = 0, and no more than that",
-                           .look_here = "what settle() keeps"},
-                .run = spill_9},
-    SpillClause{.clause = {.id = "SPILL-10", .rule = "settle() with more in memory than was granted, with nothing granted, or twice, is harmless",
+    SpillClause{
+        .clause = {.id = "SPILL-9",
+                   .rule =
+                       "settle(m) returns what was granted beyond m, rounded up as a grant is; all of it for m = 0, and no more than that",
+                   .look_here = "what settle() keeps"},
+        .run = spill_9},
+    SpillClause{.clause = {.id = "SPILL-10",
+                           .rule = "settle() with more in memory than was granted, with nothing granted, or twice, is harmless",
                            .look_here = "differences that wrap below zero"},
                 .run = spill_10},
 };

@@ -36,14 +36,17 @@ void spill_11(SpillContext& c) {
       static_cast<void>(policy.room({.incoming = granted}));
       if (granted > 2) policy.settle({.in_memory = granted / 2});
     }
-    if (sees) c.check(c.hooks().used() == before, [&] { return "a policy was destroyed with a grant: " + std::to_string(c.hooks().used() - before) + " bytes of it did not return"; });
+    if (sees)
+      c.check(c.hooks().used() == before, [&] {
+        return "a policy was destroyed with a grant: " + std::to_string(c.hooks().used() - before) + " bytes of it did not return";
+      });
     if (!c.answers_are_comparable()) continue;
     Spill other = c.make();
     const SpillState state{.incoming = kept};
     const bool can_have = other.decide(state) == SpillAction::keep && other.room(state) >= kept;
     other.settle({.in_memory = 0});
-    c.check(can_have,
-            "after a policy was destroyed with a grant of " + std::to_string(granted) + " another cannot have the " + std::to_string(kept) + " bytes that a new one could have before");
+    c.check(can_have, "after a policy was destroyed with a grant of " + std::to_string(granted) + " another cannot have the " +
+                          std::to_string(kept) + " bytes that a new one could have before");
   }
 }
 
@@ -63,7 +66,9 @@ void spill_12(SpillContext& c) {
       policy.destroy();
       c.check(answers(moved, states) == expected, "a policy answers something else once the one that it was moved from is destroyed");
       moved.settle({.in_memory = 0});
-      if (sees) c.check(c.hooks().used() == before, "a policy was moved, and both were destroyed or settled: used() is " + std::to_string(c.hooks().used()) + ", not " + std::to_string(before));
+      if (sees)
+        c.check(c.hooks().used() == before, "a policy was moved, and both were destroyed or settled: used() is " +
+                                                std::to_string(c.hooks().used()) + ", not " + std::to_string(before));
     }
   }
   if (!sees) return;
@@ -74,7 +79,8 @@ void spill_12(SpillContext& c) {
     const std::uint64_t used = c.hooks().used();
     Spill moved = policy.moved();
     const auto expect_held = [&](std::string_view what) {
-      c.check(c.hooks().used() == used, [&] { return std::string{what} + ": used() is " + std::to_string(c.hooks().used()) + ", not " + std::to_string(used); });
+      c.check(c.hooks().used() == used,
+              [&] { return std::string{what} + ": used() is " + std::to_string(c.hooks().used()) + ", not " + std::to_string(used); });
     };
     expect_held("a policy with a grant was moved");
     if (how == 0) policy.settle({.in_memory = 0});
@@ -111,18 +117,21 @@ void spill_13(SpillContext& c) {
     const std::uint64_t used = c.hooks().used();
     static_cast<void>(target.room({.incoming = kept / 4 + 1}));
     target.assign_from(source);
-    c.check(c.hooks().used() == used, "assignment: " + std::to_string(c.hooks().used() - before) + " bytes are granted, the source had " + std::to_string(used - before) +
-                                          ", and what the target had must return");
+    c.check(c.hooks().used() == used, "assignment: " + std::to_string(c.hooks().used() - before) + " bytes are granted, the source had " +
+                                          std::to_string(used - before) + ", and what the target had must return");
     target.assign_from(target);
-    c.check(c.hooks().used() == used, "self-assignment: used() went from " + std::to_string(used) + " to " + std::to_string(c.hooks().used()));
+    c.check(c.hooks().used() == used,
+            "self-assignment: used() went from " + std::to_string(used) + " to " + std::to_string(c.hooks().used()));
     source.settle({.in_memory = 0});
     source.destroy();
     c.check(c.hooks().used() == used, "the moved-from source of an assignment gave back what the target holds");
     Spill fresh = c.make();
     target.assign_from(fresh);
-    c.check(c.hooks().used() == before, "a policy without a grant was assigned: " + std::to_string(c.hooks().used() - before) + " bytes of the target's did not return");
+    c.check(c.hooks().used() == before, "a policy without a grant was assigned: " + std::to_string(c.hooks().used() - before) +
+                                            " bytes of the target's did not return");
   }
-  c.check(c.hooks().used() == before, "policies that were assigned and destroyed kept " + std::to_string(c.hooks().used() - before) + " bytes");
+  c.check(c.hooks().used() == before,
+          "policies that were assigned and destroyed kept " + std::to_string(c.hooks().used() - before) + " bytes");
 }
 
 void spill_14(SpillContext& c) {
@@ -144,17 +153,20 @@ void spill_14(SpillContext& c) {
 }
 
 constexpr std::array all{
-    SpillClause{.clause = {.id = "SPILL-11", .rule = "a policy that is destroyed returns all that it was granted",
+    SpillClause{.clause = {.id = "SPILL-11",
+                           .rule = "a policy that is destroyed returns all that it was granted",
                            .look_here = "the destructor; a destructor that counts on settle(0)"},
                 .run = spill_11},
-    SpillClause{.clause = {.id = "SPILL-12", .rule = "a move takes the grant along, once: the moved-from policy holds nothing",
+    SpillClause{.clause = {.id = "SPILL-12",
+                           .rule = "a move takes the grant along, once: the moved-from policy holds nothing",
                            .look_here = "members of the source that keep their value"},
                 .run = spill_12},
-    SpillClause{.clause = {.id = "SPILL-13", .rule = "assignment returns what the target was granted and takes over the source's; self-assignment changes nothing",
-                           .look_here = "the old grant of the target"},
-                .run = spill_13},
-    SpillClause{.clause = {.id = "SPILL-14", .rule = "policies affect each other only by what they hold",
-                           .look_here = "static members"},
+    SpillClause{
+        .clause = {.id = "SPILL-13",
+                   .rule = "assignment returns what the target was granted and takes over the source's; self-assignment changes nothing",
+                   .look_here = "the old grant of the target"},
+        .run = spill_13},
+    SpillClause{.clause = {.id = "SPILL-14", .rule = "policies affect each other only by what they hold", .look_here = "static members"},
                 .run = spill_14},
 };
 

@@ -77,20 +77,26 @@ void take_step(SpillContext& c, std::vector<ModelBuffer>& buffers, const Step& s
 }
 
 std::vector<Step> random_steps(SpillContext& c, std::size_t count, std::size_t buffers) {
-  constexpr std::array mix{Do::append, Do::append, Do::append, Do::append, Do::append, Do::shrink, Do::shrink, Do::clear, Do::move, Do::replace};
+  constexpr std::array mix{Do::append, Do::append, Do::append, Do::append, Do::append,
+                           Do::shrink, Do::shrink, Do::clear,  Do::move,   Do::replace};
   std::vector<Step> steps(count);
-  for (Step& step : steps) step = {mix[static_cast<std::size_t>(c.below(mix.size()))], static_cast<std::size_t>(c.below(buffers)), c.random()()};
+  for (Step& step : steps)
+    step = {mix[static_cast<std::size_t>(c.below(mix.size()))], static_cast<std::size_t>(c.below(buffers)), c.random()()};
   return steps;
 }
 
 // Sizes at which a few buffers fill what they share, or pass the threshold, in a few steps.
-std::uint64_t step_size(SpillContext& c) { return std::max<std::uint64_t>(std::min<std::uint64_t>(c.largest_kept(large), std::uint64_t{1} << 30U) / 4, 1); }
+std::uint64_t step_size(SpillContext& c) {
+  return std::max<std::uint64_t>(std::min<std::uint64_t>(c.largest_kept(large), std::uint64_t{1} << 30U) / 4, 1);
+}
 
 void spill_15(SpillContext& c) {
   if (!c.needs(c.hooks().used, "used") || !c.needs(c.hooks().total, "total")) return;
   const auto within = [&](std::string_view what) {
     const std::uint64_t used = c.hooks().used();
-    c.check(used <= c.hooks().total(), [&] { return std::string{what} + ": " + std::to_string(used) + " bytes are granted, the total is " + std::to_string(c.hooks().total()); });
+    c.check(used <= c.hooks().total(), [&] {
+      return std::string{what} + ": " + std::to_string(used) + " bytes are granted, the total is " + std::to_string(c.hooks().total());
+    });
   };
   // Greedy policies, each asking for what it could have had alone.
   const std::uint64_t kept = c.largest_kept(large);
@@ -151,14 +157,15 @@ void spill_16(SpillContext& c) {
       ++rounds;
       if (!c.hooks().used || !c.hooks().total) continue;
       const std::uint64_t used = c.hooks().used();
-      if (used > c.hooks().total()) c.fail("several threads: " + std::to_string(used) + " bytes are granted, the total is " + std::to_string(c.hooks().total()));
+      if (used > c.hooks().total())
+        c.fail("several threads: " + std::to_string(used) + " bytes are granted, the total is " + std::to_string(c.hooks().total()));
     }
   });
   c.check(rounds != 0, "no thread ran");
   buffers.clear();
   if (!c.hooks().used) return;
-  c.check(c.hooks().used() == before, "after several threads used and destroyed their policies " + std::to_string(c.hooks().used()) + " bytes are granted; before " +
-                                          std::to_string(before) + " were");
+  c.check(c.hooks().used() == before, "after several threads used and destroyed their policies " + std::to_string(c.hooks().used()) +
+                                          " bytes are granted; before " + std::to_string(before) + " were");
 }
 
 void spill_17(SpillContext& c) {
@@ -177,23 +184,32 @@ void spill_17(SpillContext& c) {
           if (!sees) continue;
           const std::uint64_t held = buffers[0].in_memory + buffers[1].in_memory;
           const std::uint64_t used = c.hooks().used() - before;
-          c.check(used >= held, [&] { return "buffers hold " + std::to_string(held) + " bytes in memory, but only " + std::to_string(used) + " are granted"; });
+          c.check(used >= held, [&] {
+            return "buffers hold " + std::to_string(held) + " bytes in memory, but only " + std::to_string(used) + " are granted";
+          });
         }
       }
-      if (sees) c.check(c.hooks().used() == before, [&] { return "buffers were destroyed, and " + std::to_string(c.hooks().used() - before) + " bytes of their grants did not return"; });
+      if (sees)
+        c.check(c.hooks().used() == before, [&] {
+          return "buffers were destroyed, and " + std::to_string(c.hooks().used() - before) + " bytes of their grants did not return";
+        });
     });
     if (!c.time_left()) return;
   }
 }
 
 constexpr std::array all{
-    SpillClause{.clause = {.id = "SPILL-15", .rule = "used() never exceeds total(), however many policies ask",
-                           .look_here = "rounding a grant up beyond what is left", .obligation = Obligation::hooked},
+    SpillClause{.clause = {.id = "SPILL-15",
+                           .rule = "used() never exceeds total(), however many policies ask",
+                           .look_here = "rounding a grant up beyond what is left",
+                           .obligation = Obligation::hooked},
                 .run = spill_15},
-    SpillClause{.clause = {.id = "SPILL-16", .rule = "what policies share is safe from several threads, each with policies of its own",
+    SpillClause{.clause = {.id = "SPILL-16",
+                           .rule = "what policies share is safe from several threads, each with policies of its own",
                            .look_here = "a check and a taking that are two steps"},
                 .run = spill_16},
-    SpillClause{.clause = {.id = "SPILL-17", .rule = "whatever buffers do, what they keep in memory is granted, and all of it returns",
+    SpillClause{.clause = {.id = "SPILL-17",
+                           .rule = "whatever buffers do, what they keep in memory is granted, and all of it returns",
                            .look_here = "the shrunk sequence: a grant counted in one place and not in the other"},
                 .run = spill_17},
 };

@@ -132,7 +132,8 @@ class MutantMemory : public MemoryDeclarations<bug> {
     std::byte* base = chunks_[slot(index)];
     std::span<std::byte> window{base + end % chunk, chunk - end % chunk};
     if constexpr (bug == MemoryBug::huge_hint_gives_a_committed_byte) {
-      if (n > std::numeric_limits<std::size_t>::max() / 2 && size_ != 0 && end % chunk != 0) window = {window.data() - 1, window.size() + 1};
+      if (n > std::numeric_limits<std::size_t>::max() / 2 && size_ != 0 && end % chunk != 0)
+        window = {window.data() - 1, window.size() + 1};
     }
     if constexpr (bug == MemoryBug::window_starts_a_byte_early) {
       if (size_ != 0 && end % chunk != 0) window = {window.data() - 1, window.size()};
@@ -181,7 +182,8 @@ class MutantMemory : public MemoryDeclarations<bug> {
   }
 
   void copy_out(std::size_t offset, std::span<std::byte> out) const noexcept {
-    if (bug == MemoryBug::copy_out_writes_beside_the_span && out.size() >= 16 && reinterpret_cast<std::uintptr_t>(out.data()) % 16 == 3) *(out.data() + out.size()) = std::byte{0};
+    if (bug == MemoryBug::copy_out_writes_beside_the_span && out.size() >= 16 && reinterpret_cast<std::uintptr_t>(out.data()) % 16 == 3)
+      *(out.data() + out.size()) = std::byte{0};
     const std::size_t skipped = bug == MemoryBug::copy_out_ignores_the_front ? 0 : front_;
     for (std::size_t done = 0; done < out.size();) {
       const std::size_t at = skipped + offset + done;
@@ -287,7 +289,8 @@ class MutantMemory : public MemoryDeclarations<bug> {
 
   void free_chunks(std::size_t begin, std::size_t end) noexcept {
     for (std::size_t i = begin; i < end; ++i) MutantHeap::give(chunks_[i], chunk);
-    if (begin < end) chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(begin), chunks_.begin() + static_cast<std::ptrdiff_t>(end));
+    if (begin < end)
+      chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(begin), chunks_.begin() + static_cast<std::ptrdiff_t>(end));
   }
 
   void end_window() noexcept {

@@ -30,7 +30,10 @@ class OddMemory {
  public:
   OddMemory() noexcept = default;
   OddMemory(OddMemory&& other) noexcept
-      : bytes_{std::exchange(other.bytes_, {})}, size_{std::exchange(other.size_, 0)}, calls_{other.calls_}, open_{std::exchange(other.open_, 0)} {}
+      : bytes_{std::exchange(other.bytes_, {})},
+        size_{std::exchange(other.size_, 0)},
+        calls_{other.calls_},
+        open_{std::exchange(other.open_, 0)} {}
   OddMemory& operator=(OddMemory&& other) noexcept {
     if (this == &other) return *this;
     bytes_ = std::exchange(other.bytes_, {});
@@ -81,7 +84,9 @@ class OddMemory {
     size_ = 0;
     open_ = 0;
   }
-  [[nodiscard]] std::size_t capacity() const noexcept { return oddity == MemoryOddity::over_reports ? 3 * bytes_.capacity() + 1000 : bytes_.capacity(); }
+  [[nodiscard]] std::size_t capacity() const noexcept {
+    return oddity == MemoryOddity::over_reports ? 3 * bytes_.capacity() + 1000 : bytes_.capacity();
+  }
 
  private:
   [[nodiscard]] std::size_t window_for(std::size_t n) {

@@ -142,7 +142,8 @@ void add_legal_policies() {
 
 ClauseResult try_clause(const NamedKit& named, const Clause& clause, std::uint64_t seed) {
   using std::chrono::milliseconds;
-  return run_in_child("/proc/self/exe", named.kit.arguments, clause, {.seed = seed}, {.operation = milliseconds{10'000}, .clause = milliseconds{60'000}});
+  return run_in_child("/proc/self/exe", named.kit.arguments, clause, {.seed = seed},
+                      {.operation = milliseconds{10'000}, .clause = milliseconds{60'000}});
 }
 
 // The ids of the clauses that fail.
@@ -180,12 +181,14 @@ void check_killed(const NamedKit& named, const Mutant& mutant) {
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const ClauseResult result = try_clause(named, *clause, seed);
     if (result.verdict != Verdict::fail) {
-      complain(named, std::string{mutant.clause} + " says " + std::string{name_of(result.verdict)} + " at seed " + std::to_string(seed) + " " + result.seen);
+      complain(named, std::string{mutant.clause} + " says " + std::string{name_of(result.verdict)} + " at seed " + std::to_string(seed) +
+                          " " + result.seen);
     }
   }
   if (!mutant.alone) return;
   const auto failing = failing_clauses(named, 1);
-  if (failing != std::vector{mutant.clause}) complain(named, "only " + std::string{mutant.clause} + " should fail, but these do: " + joined(failing));
+  if (failing != std::vector{mutant.clause})
+    complain(named, "only " + std::string{mutant.clause} + " should fail, but these do: " + joined(failing));
 }
 
 void check_legal(const NamedKit& named) {

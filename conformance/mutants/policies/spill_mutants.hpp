@@ -125,7 +125,9 @@ class MutantSpill {
   static inline std::atomic<int> alive{0};
   static inline std::atomic<const MutantSpill*> last_user{nullptr};
 
-  [[nodiscard]] static std::uint64_t sum(std::uint64_t left, std::uint64_t right) noexcept { return right < largest - left ? left + right : largest; }
+  [[nodiscard]] static std::uint64_t sum(std::uint64_t left, std::uint64_t right) noexcept {
+    return right < largest - left ? left + right : largest;
+  }
   [[nodiscard]] static std::uint64_t whole_steps(std::uint64_t bytes) noexcept {
     return bytes % step == 0 ? bytes : sum(bytes, step - bytes % step);
   }

@@ -2,8 +2,10 @@
 
 #include <hybridbuffer/error.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
@@ -12,6 +14,7 @@
 #include <string>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace sqlite_example {
@@ -54,9 +57,13 @@ class Database {
   };
 
   static hybridbuffer::Result<std::shared_ptr<Database>> open(const std::string& path) {
-    auto database = std::make_shared<Database>();
+    auto database = std::make_shared<Database>(path);
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);  // SQLite would let others read it
+    if (descriptor < 0) return std::unexpected{hybridbuffer::Error::from_errno(errno, "make a database", path)};
+    ::close(descriptor);
     const int opened = sqlite3_open_v2(path.c_str(), &database->connection_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
     if (opened != SQLITE_OK) return database->failed(opened);
+    sqlite3_busy_timeout(database->connection_, 10'000);
     // What is spilled need not survive a crash: no journal file and no waiting for the disk.
     for (const char* statement :
          {"PRAGMA journal_mode = MEMORY", "PRAGMA synchronous = OFF", "PRAGMA temp_store = MEMORY",
@@ -66,16 +73,19 @@ class Database {
     }
     return database;
   }
-  Database() = default;
+  explicit Database(std::string path) : path_{std::move(path)} {}
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
   ~Database() {
-    if (owner_ == ::getpid()) sqlite3_close_v2(connection_);
+    if (is_ours()) sqlite3_close_v2(connection_);
   }
+
+  [[nodiscard]] bool is_ours() const noexcept { return owner_ == ::getpid(); }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
   /// Runs one statement with these numbers, and then `blob`, as its parameters. Returns: its first row, or an empty one.
   hybridbuffer::Result<Row> run(const char* statement, std::initializer_list<std::int64_t> numbers, std::span<const std::byte> blob = {}) {
-    if (owner_ != ::getpid()) return hybridbuffer::failure(hybridbuffer::errc::closed, "use a database of another process");
+    if (!is_ours()) return hybridbuffer::failure(hybridbuffer::errc::closed, "use a database of another process");
     const std::lock_guard guard{mutex_};
     sqlite3_stmt* prepared = nullptr;
     if (const int code = sqlite3_prepare_v2(connection_, statement, -1, &prepared, nullptr); code != SQLITE_OK) return failed(code);
@@ -99,6 +109,7 @@ class Database {
     return std::unexpected{hybridbuffer::Error{category_of(code), "run an SQL statement", std::error_code{code, sqlite_category()}}};
   }
 
+  std::string path_;
   std::mutex mutex_;
   sqlite3* connection_ = nullptr;
   pid_t owner_ = ::getpid();

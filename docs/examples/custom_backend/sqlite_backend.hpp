@@ -182,7 +182,12 @@ class SqliteBackend {
 class SqliteStorage {
  public:
   explicit SqliteStorage(std::shared_ptr<Database> database) : database_{std::move(database)} {}
-  [[nodiscard]] Result<SqliteBackend> create_backend() const { return SqliteBackend{database_}; }
+  [[nodiscard]] Result<SqliteBackend> create_backend() const {
+    if (database_->is_ours()) return SqliteBackend{database_};
+    auto own = Database::open(database_->path());  // a connection does not survive a fork: the child has its own
+    if (!own) return std::unexpected{own.error()};
+    return SqliteBackend{std::move(*own)};
+  }
 
  private:
   std::shared_ptr<Database> database_;

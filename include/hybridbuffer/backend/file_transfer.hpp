@@ -46,8 +46,10 @@ enum class WayOut : std::uint8_t { copy_file_range, sendfile, splice, none };
   const std::uint64_t rest = offset < size ? size - offset : 0;
   const std::uint64_t length = n < rest ? n : rest;
   struct stat status{};
-  if (system_calls::status(target, status) != 0)
-    return failure(errc::invalid_argument, "transfer to a bad descriptor from a file in", file.path());
+  if (system_calls::status(target, status) != 0) {
+    if (errno == EBADF) return failure(errc::invalid_argument, "transfer to a bad descriptor from a file in", file.path());
+    return failure_from_errno("inspect the target of a transfer from a file in", file.path());
+  }
   const bool is_file = S_ISREG(status.st_mode);
   if (!is_file) file.lend(offset + length);
   WayOut way = is_file ? WayOut::copy_file_range : WayOut::sendfile;
@@ -86,8 +88,10 @@ enum class WayOut : std::uint8_t { copy_file_range, sendfile, splice, none };
 /// Errors:  `unsupported` unless `source` is a pipe, or a file that the kernel copies from; `unavailable` when it would block.
 [[nodiscard]] inline Result<std::uint64_t> transfer_into(StoredFile& file, std::uint64_t position, int source, std::uint64_t n) {
   struct stat status{};
-  if (system_calls::status(source, status) != 0)
-    return failure(errc::invalid_argument, "transfer from a bad descriptor to a file in", file.path());
+  if (system_calls::status(source, status) != 0) {
+    if (errno == EBADF) return failure(errc::invalid_argument, "transfer from a bad descriptor to a file in", file.path());
+    return failure_from_errno("inspect the source of a transfer to a file in", file.path());
+  }
   const bool is_file = S_ISREG(status.st_mode);
   if (!is_file && !S_ISFIFO(status.st_mode)) return failure(errc::unsupported, "transfer without a copy to a file in", file.path());
   constexpr std::uint64_t pipe_portion = std::uint64_t{1} << 20U;  // what a pipe holds at most, by default

@@ -163,17 +163,35 @@ class Location {
     return node;
   }
 
+  // Lets go of a handle that stands nobody knows where, because its read failed or an exception passed.
+  class ResetUnlessRead {
+   public:
+    explicit ResetUnlessRead(Position& position) noexcept : position_{&position} {}
+    ~ResetUnlessRead() {
+      if (position_ != nullptr) position_->reset();
+    }
+    ResetUnlessRead(const ResetUnlessRead&) = delete;
+    ResetUnlessRead& operator=(const ResetUnlessRead&) = delete;
+    void dismiss() noexcept { position_ = nullptr; }
+
+   private:
+    Position* position_;
+  };
+
   [[nodiscard]] Result<void> read_sequentially(Position& position, std::uint64_t offset, std::span<std::byte> out) const {
+    ResetUnlessRead guard{position};
     if (position.id_ == id && can_go_on(position, offset)) {
       const auto count = read_on(position, offset, out);
-      if (count && *count == out.size()) return {};
-      position.reset();
       if (!count) return std::unexpected{count.error()};
+      if (*count == out.size()) {
+        guard.dismiss();
+        return {};
+      }
     }
     // No usable handle, or one that shows an earlier size.
     if (auto opened = open_position(position, offset); !opened) return opened;
     const auto count = read_on(position, offset, out);
-    if (!count || *count != out.size()) position.reset();
+    if (count && *count == out.size()) guard.dismiss();
     return all_read(count, out.size());
   }
 

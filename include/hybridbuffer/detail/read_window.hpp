@@ -15,8 +15,12 @@ class ReadWindow {
   [[nodiscard]] bool empty() const noexcept { return cursor_ == end_; }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {cursor_, end_}; }
 
-  /// Requires: count ≤ size().
-  void consume(std::size_t count) noexcept { cursor_ += count; }
+  /// Moves the position over `count` bytes that were shown, also where they are shown no more.
+  void consume(std::size_t count) noexcept {
+    if (count <= size()) [[likely]]
+      cursor_ += count;
+    else move_to(position() + count);
+  }
   /// Requires: not empty().
   [[nodiscard]] std::byte take() noexcept { return *cursor_++; }
   /// Requires: out is not empty and out.size() ≤ size().

@@ -52,32 +52,37 @@ struct DecodedCodePoint {
   return shortest.length == length ? DecodedCodePoint{point, length} : DecodedCodePoint{};
 }
 
-/// Appends to `out` what `buffer` delivers up to and including the first `delimiter`, or up to the end, and consumes it.
-///
-/// Errors: those of peek(); the buffer's position is then where it was.
+/// As read_until(), but on an error or an exception the position is behind what was delivered before.
 template <class Buffer, class Container>
-[[nodiscard]] Result<void> read_until(Buffer& buffer, std::byte delimiter, Container& out) {
+[[nodiscard]] Result<void> consume_until(Buffer& buffer, std::byte delimiter, Container& out) {
   using Unit = typename Container::value_type;
-  const std::uint64_t start = buffer.tell();
   for (;;) {
     const Result<std::span<const std::byte>> window = buffer.peek();
-    if (!window) {
-      buffer.return_to(start);
-      return std::unexpected{window.error()};
-    }
+    if (!window) return std::unexpected{window.error()};
     if (window->empty()) return {};
     const void* found = std::memchr(window->data(), std::to_integer<int>(delimiter), window->size());
     const std::size_t length =
         found != nullptr ? static_cast<std::size_t>(static_cast<const std::byte*>(found) - window->data()) + 1 : window->size();
     const auto* units = reinterpret_cast<const Unit*>(window->data());
-    try {
-      out.insert(out.end(), units, units + length);
-    } catch (...) {
-      buffer.return_to(start);
-      throw;
-    }
+    out.insert(out.end(), units, units + length);
     buffer.consume(length);
     if (found != nullptr) return {};
+  }
+}
+
+/// Appends to `out` what `buffer` delivers up to and including the first `delimiter`, or up to the end, and consumes it.
+///
+/// Errors: those of peek(), and what it or `out` throws; the buffer's position is then where it was.
+template <class Buffer, class Container>
+[[nodiscard]] Result<void> read_until(Buffer& buffer, std::byte delimiter, Container& out) {
+  const std::uint64_t start = buffer.tell();
+  try {
+    auto done = consume_until(buffer, delimiter, out);
+    if (!done) buffer.return_to(start);
+    return done;
+  } catch (...) {
+    buffer.return_to(start);
+    throw;
   }
 }
 

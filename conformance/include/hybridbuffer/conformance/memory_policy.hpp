@@ -43,10 +43,10 @@ inline constexpr std::string_view memory_clause_set = "hybridbuffer-memory-polic
 
 /// What is known of the policy without asking it.
 struct MemoryTraits {
-  bool stable = false;                        ///< it declares `stable`
-  std::optional<std::uint64_t> max_size{};    ///< its `max_size`
-  bool has_chunk_at = false;                  ///< it has `chunk_at`
-  bool memory_returns = true;                 ///< see above
+  bool stable = false;                      ///< it declares `stable`
+  std::optional<std::uint64_t> max_size{};  ///< its `max_size`
+  bool has_chunk_at = false;                ///< it has `chunk_at`
+  bool memory_returns = true;               ///< see above
 };
 
 /// The hooks of a harness; empty functions where it has none.
@@ -88,19 +88,19 @@ struct MemoryBox final : ErasedMemory {
   void assign_from(ErasedMemory& other) override { held = std::move(static_cast<MemoryBox&>(other).held); }
   std::span<std::byte> prepare(std::size_t n) override { return held.prepare(n); }
   void commit(std::size_t n) override { held.commit(n); }
-  std::uint64_t size() const override { return held.size(); }
+  [[nodiscard]] std::uint64_t size() const override { return held.size(); }
   void walk(Visit visit, void* state) const override {
     auto&& chunks = held.chunks();
     for (auto position = chunks.begin(); position != chunks.end(); ++position) {
       if (!visit(state, *position)) return;
     }
   }
-  std::span<const std::byte> chunk_at(std::size_t offset) const override { return hybridbuffer::chunk_at(held, offset); }
+  [[nodiscard]] std::span<const std::byte> chunk_at(std::size_t offset) const override { return hybridbuffer::chunk_at(held, offset); }
   void copy_out(std::size_t offset, std::span<std::byte> out) const override { held.copy_out(offset, out); }
   void drop_front(std::size_t n) override { held.drop_front(n); }
   void truncate(std::size_t n) override { held.truncate(n); }
   void clear() override { held.clear(); }
-  std::uint64_t capacity() const override { return held.capacity(); }
+  [[nodiscard]] std::uint64_t capacity() const override { return held.capacity(); }
   M held;
 };
 
@@ -194,8 +194,8 @@ template <class Harness>
 }  // namespace hybridbuffer::conformance
 
 /// Makes a whole test program out of a harness of a memory policy. Requires: Harness is default-constructible.
-#define HYBRIDBUFFER_MEMORY_CONFORMANCE(Harness)                                                         \
-  int main(int count, char** arguments) {                                                                \
-    return hybridbuffer::conformance::run_program(hybridbuffer::conformance::memory_kit<Harness>(),      \
+#define HYBRIDBUFFER_MEMORY_CONFORMANCE(Harness)                                                           \
+  int main(int count, char** arguments) {                                                                  \
+    return hybridbuffer::conformance::run_program(hybridbuffer::conformance::memory_kit<Harness>(),        \
                                                   std::vector<std::string>(arguments, arguments + count)); \
   }

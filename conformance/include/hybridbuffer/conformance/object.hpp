@@ -39,6 +39,11 @@ inline void fill_stamped(Stamp stamp, std::uint64_t offset, std::span<std::byte>
   while (done < out.size()) {
     const std::uint64_t at = offset + done;
     const std::uint64_t word = stamped_word(stamp, at / 8);
+    if (at % 8 == 0 && out.size() - done >= 8) {  // a copy of fixed size is one store
+      std::memcpy(out.data() + done, &word, 8);
+      done += 8;
+      continue;
+    }
     const auto skip = static_cast<std::size_t>(at % 8);
     const std::size_t count = std::min<std::size_t>(8 - skip, out.size() - done);
     std::memcpy(out.data() + done, reinterpret_cast<const std::byte*>(&word) + skip, count);

@@ -67,7 +67,7 @@ struct SpillBox final : ErasedSpill {
   explicit SpillBox(P&& policy) : held{std::move(policy)} {}
   std::unique_ptr<ErasedSpill> move_out() override { return std::make_unique<SpillBox>(std::move(held)); }
   void assign_from(ErasedSpill& other) override { held = std::move(static_cast<SpillBox&>(other).held); }
-  SpillAction decide(const SpillState& state) const override { return held.decide(state); }
+  [[nodiscard]] SpillAction decide(const SpillState& state) const override { return held.decide(state); }
   std::uint64_t room(const SpillState& state) override { return held.room(state); }
   void settle(const SpillState& state) override { held.settle(state); }
   P held;
@@ -158,8 +158,8 @@ template <class Harness>
 }  // namespace hybridbuffer::conformance
 
 /// Makes a whole test program out of a harness of a spill policy. Requires: Harness is default-constructible.
-#define HYBRIDBUFFER_SPILL_CONFORMANCE(Harness)                                                           \
-  int main(int count, char** arguments) {                                                                 \
-    return hybridbuffer::conformance::run_program(hybridbuffer::conformance::spill_kit<Harness>(),        \
-                                                  std::vector<std::string>(arguments, arguments + count));  \
+#define HYBRIDBUFFER_SPILL_CONFORMANCE(Harness)                                                            \
+  int main(int count, char** arguments) {                                                                  \
+    return hybridbuffer::conformance::run_program(hybridbuffer::conformance::spill_kit<Harness>(),         \
+                                                  std::vector<std::string>(arguments, arguments + count)); \
   }
