@@ -35,9 +35,7 @@ std::unexpected<Error> give_back(int source, std::uint64_t n, Error error) {
 
 std::string random_prefix() {
   constexpr std::string_view digits = "0123456789abcdef";
-  static std::random_device device;
-  static std::mutex mutex;
-  const std::lock_guard lock{mutex};
+  static thread_local std::random_device device;
   std::string name{Store::locations};
   for (int word = 0; word < 4; ++word) {
     unsigned bits = device();
