@@ -31,15 +31,11 @@ std::unexpected<Error> give_back(int source, std::uint64_t n, Error error) {
   return std::unexpected{std::move(error)};
 }
 
-constexpr const char* stray_file = "reference-backend.tmp";
-
 }  // namespace
 
 std::string random_prefix() {
   constexpr std::string_view digits = "0123456789abcdef";
-  static std::random_device device;
-  static std::mutex mutex;
-  const std::lock_guard lock{mutex};
+  static thread_local std::random_device device;
   std::string name{Store::locations};
   for (int word = 0; word < 4; ++word) {
     unsigned bits = device();
@@ -84,7 +80,7 @@ void Backend::retire() noexcept {
   ++location_->epoch;
   ++location_->bugs.backend_moves;
   if (location_->bugs.descriptor >= 0) ::close(std::exchange(location_->bugs.descriptor, -1));
-  if (has(Bug::file_in_working_directory)) ::unlink(stray_file);
+  if (has(Bug::file_in_working_directory)) ::unlink(BugState::stray_file);
   if (has(Bug::publish_goes_with_backend)) {
     for (const std::string& destination : location_->bugs.published) location_->store().erase(destination);
   }
@@ -112,7 +108,6 @@ Result<std::pair<std::uint64_t, std::uint64_t>> Backend::start_writer(OperationN
   if (location_->settings().probe_at_create) {
     if (auto there = location_->probe(operation); !there) return std::unexpected{std::move(there).error()};
   }
-  if (has(Bug::file_in_working_directory)) ::close(::open(stray_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (has(Bug::create_truncates)) static_cast<void>(location_->drop_all());
   const bool is_second = location_->writers++ != 0;
   if (!(has(Bug::second_create_repoints_first) && is_second)) ++location_->last_generation;
@@ -369,8 +364,9 @@ Result<std::uint64_t> Backend::transfer_from(int source, std::uint64_t n) {
   Bytes block(std::size_t{64} << 10U);
   const std::uint64_t wanted = std::min(n, room);
   while (moved < wanted) {
-    const auto count = hybridbuffer::detail::read_some(
-        source, std::span{block}.first(static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), wanted - moved))));
+    const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), wanted - moved));
+    auto count = hybridbuffer::detail::read_some(source, std::span{block}.first(has(Bug::transfer_takes_too_much) ? block.size() : piece));
+    if (count) count = std::min(*count, piece);
     if (!count && moved == 0) return std::unexpected{count.error()};
     if (!count || *count == 0) break;
     moved += *count;

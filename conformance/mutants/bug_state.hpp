@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,10 +43,13 @@ struct BugState {
   int descriptor = -1;                                              // descriptor_inherited
   std::atomic<std::uint64_t> cached_chunk{~std::uint64_t{0}};       // read_at_cache_without_lock
   std::array<std::byte, 4096> cache{};
+  static constexpr const char* stray_file = "reference-backend.tmp";  // file_in_working_directory
 };
 
 /// Memory that nobody frees.
 void leak_memory();
+/// Bytes in a file that nobody asked for.
+void write_stray_file(std::span<const std::byte> bytes);
 /// A descriptor that nobody closes.
 void leak_descriptor();
 

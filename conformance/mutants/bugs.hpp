@@ -123,7 +123,7 @@ enum class Bug : std::uint8_t {
   permission_is_io,
   outage_is_not_found,
   password_in_error,
-  native_code_lost,
+  operation_not_told,
   exception_leaves_read,
   short_put_counts_as_full,
   short_get_counts_as_full,

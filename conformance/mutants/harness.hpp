@@ -70,7 +70,8 @@ struct ReferenceHarness {
   }
   std::optional<std::vector<std::byte>> read_published(std::string_view destination) { return the_store()->peek(destination); }
   void remove_published(std::string_view destination) { the_store()->erase(destination); }
-  std::vector<std::string> roots() { return {}; }
+  // No file is made anywhere.
+  std::vector<std::string> roots() { return {"/proc/reference-backend-makes-no-files"}; }
   std::vector<std::string> secrets() { return {std::string{Store::password}}; }
 };
 

@@ -52,7 +52,7 @@ auto again(Primitive&& primitive) -> decltype(primitive()) {
 }  // namespace
 
 std::unexpected<Error> store_failure(OperationName operation, NativeCode code, std::string_view key) {
-  if (has(Bug::native_code_lost)) return failure(category_of(code), operation, key);
+  if (has(Bug::operation_not_told)) return failure(category_of(code), "");
   if (has(Bug::password_in_error)) {
     return failure(category_of(code), operation, std::string{"reference://admin:"}.append(Store::password).append("@store/").append(key));
   }

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <pthread.h>
 #include <span>
 #include <string>
 #include <string_view>
@@ -323,7 +324,10 @@ void Store::erase(std::string_view key) {
 }
 
 const std::shared_ptr<Store>& the_store() {
-  static const std::shared_ptr<Store> store = std::make_shared<Store>();
+  static const std::shared_ptr<Store> store = [] {
+    ::pthread_atfork([] { the_store()->before_fork(); }, [] { the_store()->after_fork(); }, [] { the_store()->after_fork(); });
+    return std::make_shared<Store>();
+  }();
   return store;
 }
 

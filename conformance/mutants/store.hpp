@@ -98,6 +98,10 @@ class Store {
 
   /// What clients show the store, and nobody else.
   static constexpr std::string_view password = "open-sesame-4711";
+  /// Around a fork: no other thread may be in the middle of a primitive, or the child could never run one.
+  void before_fork() { mutex_.lock(); }
+  void after_fork() { mutex_.unlock(); }
+
   /// How long the store's clients wait for an answer.
   static constexpr std::chrono::milliseconds patience{10};
   /// The keys of locations begin so.

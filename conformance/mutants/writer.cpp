@@ -94,6 +94,7 @@ Result<void> Writer::write(std::span<const std::byte> bytes) {
   if (has(Bug::writer_bound_to_thread) && maker_ != std::this_thread::get_id()) return failure(errc::io, "write", "from another thread");
   if (bytes.empty() && has(Bug::empty_write_finalises)) return close();
   if (bytes.empty()) return {};
+  if (has(Bug::file_in_working_directory)) write_stray_file(bytes);
   if (auto stored = store(misread(bytes)); !stored) {
     phase_ = Phase::failed;
     verdict_ = std::move(stored);

@@ -181,9 +181,9 @@ void small_extensions_in_proportion(Context& c) {
   c.start_case();
   auto [location, object] = c.stored(1);
   const std::uint64_t granularity = c.has(Capability::append_granularity) ? std::max<std::uint64_t>(location.append_granularity(), 1) : 1;
-  const std::uint64_t count = c.rounds(10'000, 10);
   const std::uint64_t piece = std::max<std::uint64_t>(granularity, 13);
-  if (piece > (c.most() - 1) / (count + 1)) return;
+  const std::uint64_t count = std::min(c.rounds(10'000, 10), (c.most() - 1) / piece);
+  if (count < 10) return;
   const Object whole{c.stamp(location, count * piece), count * piece};
   c.store(location, Object{});
   const auto extend_by_piece = [&](std::uint64_t at) {

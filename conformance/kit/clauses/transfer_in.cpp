@@ -207,6 +207,29 @@ void in_refused(Context& c, bool from_file) {
   c.expect_object(location, object, "the object after transfer_from() while a writer was open");
 }
 
+// A store that fails takes nothing: not of the object, and not of a source that can go back.
+void in_with_a_failing_store(Context& c) {
+  if (!c.hooks().inject) return;
+  const std::uint64_t unit = unit_of(c);
+  for (std::uint64_t k = 1; k <= 20 && (k == 1 || c.time_left()); ++k) {
+    c.start_case();
+    auto [location, object] = c.stored(unit + 1);
+    Object longer = longer_by(c, location, object, 2 * unit);
+    OwnedDescriptor file = temporary_file();
+    put_at(file.number(), 0, longer.bytes(object.size(), 2 * unit));
+    if (!c.inject({.k = k, .mode = FaultMode::error, .category = errc::no_space})) return;
+    const auto taken = location.transfer_from(file.number(), 2 * unit);
+    const std::uint64_t fired = c.disarm();
+    if (!taken && taken.error() == errc::unsupported) return;
+    longer.truncate(object.size() + taken.value_or(0));
+    const std::string what = "transfer_from() whose primitive " + std::to_string(k) + " found the store full";
+    c.check(position_of(file.number()) == taken.value_or(0), what + (taken ? " took " + std::to_string(*taken) + " bytes" : " failed") +
+                                                                 " and left the source at " + std::to_string(position_of(file.number())));
+    c.expect_object(location, longer, "the object after " + what);
+    if (fired == 0) return;
+  }
+}
+
 void in_without_object(Context& c) {
   c.start_case();
   Location location = c.make();
@@ -253,6 +276,7 @@ void in_to_the_limit(Context& c) {
 void transfers_in(Context& c) {
   bool works = in_from_file(c);
   in_refused(c, works);
+  in_with_a_failing_store(c);
   in_without_object(c);
   in_to_the_limit(c);
   for (const Channel::Kind kind : {Channel::Kind::pipe, Channel::Kind::socket}) {
