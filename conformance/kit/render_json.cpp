@@ -13,19 +13,19 @@ namespace hybridbuffer::conformance {
 namespace {
 
 // "key": value, with the comma that it needs.
-class Object {
+class JsonObject {
  public:
-  explicit Object(std::string indent) : indent_{std::move(indent)} {}
+  explicit JsonObject(std::string indent) : indent_{std::move(indent)} {}
 
-  Object& raw(std::string_view key, std::string_view value) {
+  JsonObject& raw(std::string_view key, std::string_view value) {
     text_ += (text_.empty() ? "\n" : ",\n") + indent_ + "  " + json_string(key) + ": " + std::string{value};
     return *this;
   }
-  Object& text(std::string_view key, std::string_view value) { return raw(key, json_string(value)); }
-  Object& number(std::string_view key, std::uint64_t value) { return raw(key, std::to_string(value)); }
-  Object& truth(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
+  JsonObject& text(std::string_view key, std::string_view value) { return raw(key, json_string(value)); }
+  JsonObject& number(std::string_view key, std::uint64_t value) { return raw(key, std::to_string(value)); }
+  JsonObject& truth(std::string_view key, bool value) { return raw(key, value ? "true" : "false"); }
   template <class Strings>
-  Object& texts(std::string_view key, const Strings& values) {
+  JsonObject& texts(std::string_view key, const Strings& values) {
     std::string list;
     for (const auto& value : values) list += (list.empty() ? "" : ", ") + json_string(value);
     return raw(key, "[" + list + "]");
@@ -38,7 +38,7 @@ class Object {
 };
 
 std::string clause_object(const Report& report, const ClauseResult& result) {
-  Object object{"    "};
+  JsonObject object{"    "};
   object.text("id", result.clause->id)
       .text("family", result.clause->family())
       .text("rule", result.clause->rule)
@@ -58,14 +58,14 @@ std::string clause_object(const Report& report, const ClauseResult& result) {
 }  // namespace
 
 std::string render_json(const Report& report) {
-  Object counts{"  "};
+  JsonObject counts{"  "};
   for (const Verdict verdict : all_verdicts) counts.number(name_of(verdict), report.count(verdict));
-  Object traits{"  "};
+  JsonObject traits{"  "};
   for (const auto& [name, value] : declared_traits(report.traits)) traits.text(name, value);
   std::string clauses;
   for (const ClauseResult& result : report.results) clauses += (clauses.empty() ? "\n    " : ",\n    ") + clause_object(report, result);
 
-  Object object{""};
+  JsonObject object{""};
   object.text("clause_set", report.set)
       .text("name", report.name)
       .text("tier", name_of(report.options.tier))
