@@ -202,7 +202,7 @@ bool run_legal(const CommandLine& line) {
   std::vector<Trial> trials = legal_trials(line, false);
   std::vector<Trial> waiting = legal_trials(line, true);
   run_trials(trials, line.jobs);
-  run_trials(waiting, 8 * line.jobs);
+  run_trials(waiting, 16 * line.jobs);
   trials.insert(trials.end(), waiting.begin(), waiting.end());
   bool all = true;
   for (const LegalBackend& legal : legal_backends()) {
