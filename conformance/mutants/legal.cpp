@@ -22,7 +22,7 @@ const std::array rows{
   LegalBackend{"LV1", "reads deliver one byte", [](Settings& s) { s.delivery = Delivery::one_byte; }, make<ReferenceHarness>},
   LegalBackend{"LV2", "reads are short at random", [](Settings& s) { s.delivery = Delivery::random; }, make<ReferenceHarness>},
   LegalBackend{"LV3", "chunks of one byte", [](Settings& s) { s.chunk_size = 1; s.max_object_size = 4096; }, make<ReferenceHarness>},
-  LegalBackend{"LV4", "10 ms a primitive", [](Settings& s) { s.primitive_delay = std::chrono::milliseconds{10}; }, make<ReferenceHarness>},
+  LegalBackend{"LV4", "10 ms a primitive", [](Settings& s) { s.primitive_delay = std::chrono::milliseconds{10}; s.max_object_size = 4096; }, make<ReferenceHarness>, true},
   LegalBackend{"LV5", "a second writer is busy", [](Settings& s) { s.second_writer = SecondWriter::busy; }, make<ReferenceHarness>},
   LegalBackend{"LV6", "the last close wins", [](Settings& s) { s.second_writer = SecondWriter::last_close_wins; }, make<ReferenceHarness>},
   LegalBackend{"LV7", "remove is busy while readers are open", [](Settings& s) { s.remove_while_reading = RemoveWhileReading::busy; }, make<ReferenceHarness>},

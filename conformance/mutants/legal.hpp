@@ -24,6 +24,7 @@ struct LegalBackend {
   std::string_view odd;  ///< in words
   void (*adjust)(Settings&);
   std::unique_ptr<Subject> (*make_subject)();
+  bool waits = false;  ///< mostly: many of its clauses can run at a time
 };
 
 [[nodiscard]] std::span<const LegalBackend> legal_backends();

@@ -270,7 +270,8 @@ Result<void> Location::drop_all() {
   };
   if (auto done = remove_one(metadata); !done) return done;
   if (settings_.readers_keep_snapshot && readers != 0) {
-    drop(std::vector<std::string>(found->begin(), found->end()));
+    std::erase(*found, metadata);  // by the time the readers are gone it may be another object's
+    drop(std::move(*found));
     return {};
   }
   for (const std::string& key : *found) {

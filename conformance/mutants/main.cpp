@@ -186,15 +186,24 @@ bool report_without_each(const std::vector<Kills>& kills) {
 
 // Legal backends and liars -------------------------------------------------------------------------------------------------------
 
-bool run_legal(const CommandLine& line) {
+// Every quick clause on the legal backends that mostly wait, or on the others.
+std::vector<Trial> legal_trials(const CommandLine& line, bool waiting) {
   std::vector<Trial> trials;
   for (const LegalBackend& legal : legal_backends()) {
-    if (!wanted(line, legal.id)) continue;
+    if (!wanted(line, legal.id) || legal.waits != waiting) continue;
     for (const Clause* clause : catalogue()) {
       if (clause->tier == Tier::quick) trials.push_back({.choice = {"--legal", std::string{legal.id}}, .clause = clause, .seed = 1});
     }
   }
+  return trials;
+}
+
+bool run_legal(const CommandLine& line) {
+  std::vector<Trial> trials = legal_trials(line, false);
+  std::vector<Trial> waiting = legal_trials(line, true);
   run_trials(trials, line.jobs);
+  run_trials(waiting, 16 * line.jobs);
+  trials.insert(trials.end(), waiting.begin(), waiting.end());
   bool all = true;
   for (const LegalBackend& legal : legal_backends()) {
     if (!wanted(line, legal.id)) continue;

@@ -219,7 +219,10 @@ bool discard_everywhere(Context& c) {
         one.extend_by(unit + 3);
         one.check("after discards, a shrink and an extension");
       }
-      c.require(one.location().remove(), "remove() of an object with discarded ranges");
+      const auto removed = one.location().remove();
+      // Handles are open that were opened before the discards.
+      if (!removed && c.traits().remove_while_reading == RemoveWhileReading::busy && removed.error() == errc::busy) continue;
+      c.require(removed, "remove() of an object with discarded ranges");
       c.expect_absent(one.location(), "after remove() of an object with discarded ranges");
     }
   }
