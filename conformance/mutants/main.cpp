@@ -98,7 +98,7 @@ bool wanted(const CommandLine& line, std::string_view id) { return line.only.emp
 
 // Mutants ------------------------------------------------------------------------------------------------------------------------
 
-// What the named clauses found, a mutant: the clauses that failed at each seed.
+// What the named clauses found of a mutant: the clauses that failed at each seed.
 struct Kills {
   const Mutant* mutant;
   std::map<std::uint64_t, std::set<std::string_view>> by_seed{};
@@ -113,7 +113,11 @@ std::vector<Kills> run_kills(const CommandLine& line, bool all_seeds) {
   for (const Mutant& mutant : mutants()) {
     if (!wanted(line, mutant.id)) continue;
     kills.push_back({.mutant = &mutant});
-    const std::uint64_t runs = !all_seeds ? 1 : mutant.stochastic ? stochastic_runs : seeds.size();
+    const bool is_slow = std::all_of(mutant.clauses.begin(), mutant.clauses.end(), [](std::string_view id) {
+      const Clause* clause = find_clause(id);
+      return clause != nullptr && clause->tier == Tier::slow;
+    });
+    const std::uint64_t runs = !all_seeds || is_slow ? 1 : mutant.stochastic ? stochastic_runs : seeds.size();
     for (std::uint64_t seed = 1; seed <= runs; ++seed) {
       kills.back().by_seed[seed] = {};
       for (const std::string_view id : mutant.clauses) {
@@ -122,6 +126,8 @@ std::vector<Kills> run_kills(const CommandLine& line, bool all_seeds) {
           kills.back().unknown.insert(id);
           continue;
         }
+        // What takes 4 GiB depends on no seed.
+        if (clause->tier == Tier::slow && seed != seeds.front()) continue;
         trials.push_back({.choice = {"--mutant", std::string{mutant.id}}, .clause = clause, .seed = seed});
         owners.push_back(kills.size() - 1);
       }

@@ -95,10 +95,12 @@ Result<void> Writer::write(std::span<const std::byte> bytes) {
   if (bytes.empty() && has(Bug::empty_write_finalises)) return close();
   if (bytes.empty()) return {};
   if (has(Bug::file_in_working_directory)) write_stray_file(bytes);
+  if (has(Bug::shared_static_buffer)) take_pending_from_shared_buffer();
   if (auto stored = store(misread(bytes)); !stored) {
     phase_ = Phase::failed;
     verdict_ = std::move(stored);
   }
+  if (has(Bug::shared_static_buffer)) put_pending_into_shared_buffer();
   return verdict_;
 }
 
@@ -194,6 +196,7 @@ Result<void> Writer::close() {
       manifest_.chunks.pop_back();
       manifest_.size -= manifest_.chunk_size;
     }
+    if (has(Bug::shared_static_buffer)) take_pending_from_shared_buffer();
     if (verdict_) verdict_ = flush_pending(true);
   }
   const std::lock_guard lock{location_->mutex};

@@ -53,6 +53,8 @@ class Writer {
   [[nodiscard]] Result<void> extend_again();
   [[nodiscard]] Result<void> close_again();
   void publish_again() const;
+  void put_pending_into_shared_buffer() const;
+  void take_pending_from_shared_buffer();
 
   std::shared_ptr<Location> location_;  // null once moved from
   std::uint64_t epoch_ = 0;

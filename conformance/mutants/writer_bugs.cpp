@@ -20,18 +20,17 @@ namespace hybridbuffer::conformance::mutants {
 
 namespace {
 
-// What every instance puts its bytes through.
-std::span<const std::byte> through_shared_buffer(std::span<const std::byte> bytes, Bytes& copy) {
-  static std::array<std::byte, 1024> shared;
-  copy.assign(bytes.begin(), bytes.end());
-  const std::size_t n = std::min(bytes.size(), shared.size());
-  std::copy_n(bytes.begin(), n, shared.begin());
-  std::this_thread::yield();
-  std::copy_n(shared.begin(), n, copy.begin());
-  return copy;
-}
+// What does not fill a chunk yet, of every instance.
+std::array<std::byte, 1024> shared_pending;
 
 }  // namespace
+
+void Writer::put_pending_into_shared_buffer() const {
+  std::copy_n(pending_.begin(), std::min(pending_.size(), shared_pending.size()), shared_pending.begin());
+}
+void Writer::take_pending_from_shared_buffer() {
+  std::copy_n(shared_pending.begin(), std::min(pending_.size(), shared_pending.size()), pending_.begin());
+}
 
 // The bytes as a broken write takes them; mostly as they are.
 std::span<const std::byte> Writer::misread(std::span<const std::byte> bytes) {
@@ -53,7 +52,6 @@ std::span<const std::byte> Writer::misread(std::span<const std::byte> bytes) {
         if (!is_crlf) own_.push_back(bytes[i]);
       }
       return own_;
-    case Bug::shared_static_buffer: return through_shared_buffer(bytes, own_);
     default: return bytes;
   }
 }

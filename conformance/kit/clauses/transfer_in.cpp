@@ -211,7 +211,7 @@ void in_refused(Context& c, bool from_file) {
 void in_with_a_failing_store(Context& c) {
   if (!c.hooks().inject) return;
   const std::uint64_t unit = unit_of(c);
-  for (std::uint64_t k = 1; k <= 20 && (k == 1 || c.time_left()); ++k) {
+  for (std::uint64_t k = 1; k <= 20 && (k <= 8 || c.time_left()); ++k) {
     c.start_case();
     auto [location, object] = c.stored(unit + 1);
     Object longer = longer_by(c, location, object, 2 * unit);
