@@ -271,6 +271,19 @@ BOOST_AUTO_TEST_CASE(synchronising_finds_late_errors_before_the_destination_appe
   BOOST_TEST((file_content(target) == pattern(100)));
 }
 
+BOOST_AUTO_TEST_CASE(a_name_that_may_not_last_is_no_definite_failure) {
+  const FileStorage durable{{.directory = directory.path(), .sync_on_publish = true}};
+  auto object = make_backend(durable);
+  BOOST_TEST_REQUIRE(store(object.create(), pattern(100)).has_value());
+
+  const SystemFaults directory_fails{SystemCall::sync, EIO, false, 2};  // the first is that of the file
+  const auto published = object.publish(target, keep);
+
+  BOOST_TEST(directory_fails.fired() == 1U);
+  BOOST_TEST((code_of(published) == errc::unavailable));
+  BOOST_TEST((file_content(target) == pattern(100)));
+}
+
 BOOST_AUTO_TEST_CASE(without_the_option_nothing_is_synchronised) {
   fill();
   const SystemFaults watch;

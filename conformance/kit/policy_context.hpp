@@ -61,8 +61,9 @@ class PolicyContext {
     not_run("the harness has no usable " + std::string{hook_name} + "()");
     return false;
   }
-  /// True until the clause has used its share of time. For loops that may end early: their order must put what matters first.
-  [[nodiscard]] bool time_left() const noexcept { return std::chrono::steady_clock::now() < deadline_; }
+  /// True until the clause has used its share of time, and as long as it has checked nothing. For loops that may end early: their order
+  /// must put what matters first.
+  [[nodiscard]] bool time_left() const noexcept { return checks_ == 0 || std::chrono::steady_clock::now() < deadline_; }
   [[nodiscard]] std::chrono::milliseconds stress_time() const noexcept;
   /// How many random steps a schedule of the tier has.
   [[nodiscard]] std::size_t random_steps() const noexcept { return options_.tier == Tier::quick ? 1000 : 10'000; }

@@ -140,7 +140,8 @@ class FileBackend {
   /// link the file there and it has no name yet. A relative path counts from the working directory; a symbolic link is replaced.
   ///
   /// Errors: `already_exists` (with keep); `not_found` naming the directory, or when there is no object; `invalid_argument` for a
-  ///         directory; `busy` while a writer is open; the system's. The destination is then as it was.
+  ///         directory; `busy` while a writer is open; the system's. The destination is then as it was; after `unavailable` it may be, or
+  ///         the name is there and may not last (with sync_on_publish, when the directory could not be synchronised).
   [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode) {
     auto state = state_.start_writer("publish file");
     if (!state) return std::unexpected{std::move(state).error()};

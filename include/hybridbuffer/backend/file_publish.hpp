@@ -153,8 +153,8 @@ struct Destination {
 
 /// Gives the committed object of `file` the name `path` and seals it. Nobody may write to the file meanwhile.
 ///
-/// Errors: as find_destination; `corrupted`; the system's. The destination is as it was, except when only synchronising its directory
-///         failed.
+/// Errors: as find_destination; `corrupted`; the system's. The destination is as it was. `unavailable`: it may be, or the name is there
+///         and may not last, because its directory could not be synchronised.
 [[nodiscard]] inline Result<void> publish_file(StoredFile& file, std::string_view path, PublishMode mode, const FileOptions& options) {
   auto destination = find_destination(path, mode);
   if (!destination) return std::unexpected{std::move(destination).error()};
@@ -173,7 +173,11 @@ struct Destination {
   }
   if (!linked) return std::unexpected{std::move(linked).error()};
   file.seal(*linked);
-  return directory ? sync_file(directory.number(), path) : done;
+  // The name is there, and only whether it lasts is unknown.
+  if (directory && system_calls::sync(directory.number()) != 0) {
+    return std::unexpected{Error{errc::unavailable, "synchronise the directory of", std::error_code{errno, std::system_category()}, path}};
+  }
+  return {};
 }
 
 }  // namespace hybridbuffer::detail

@@ -140,8 +140,9 @@ class Context {
   }
   /// How many of `wanted` rounds, each of about one life cycle, the tier and the measured speed allow; `least` in any case.
   [[nodiscard]] std::uint64_t rounds(std::uint64_t wanted, std::uint64_t least = 1) const noexcept;
-  /// True until the clause has used its share of time. For loops that may end early: their order must put what matters first.
-  [[nodiscard]] bool time_left() const noexcept { return std::chrono::steady_clock::now() < deadline_; }
+  /// True until the clause has used its share of time, and as long as it has checked nothing. For loops that may end early: their order
+  /// must put what matters first.
+  [[nodiscard]] bool time_left() const noexcept { return checks_ < 2 || std::chrono::steady_clock::now() < deadline_; }
   /// What is left of that share, so that a clause can divide it among its parts.
   [[nodiscard]] std::chrono::nanoseconds remaining_time() const noexcept {
     return std::max(std::chrono::nanoseconds{0}, std::chrono::nanoseconds{deadline_ - std::chrono::steady_clock::now()});
