@@ -185,7 +185,9 @@ bool report_without(const std::vector<Kills>& kills, std::string_view clause) {
 bool report_without_each(const std::vector<Kills>& kills) {
   bool all = true;
   for (const Clause* clause : catalogue()) {
-    if (clause->family() != "META") all = report_without(kills, clause->id) && all;  // the liars are what META is for
+    // The liars are what META is for; DUR-3 says itself that no hook shows a store after its process.
+    if (clause->family() == "META" || clause->id == "DUR-3") continue;
+    all = report_without(kills, clause->id) && all;
   }
   return all;
 }
@@ -207,8 +209,10 @@ std::vector<Trial> legal_trials(const CommandLine& line, bool waiting) {
 bool run_legal(const CommandLine& line) {
   std::vector<Trial> trials = legal_trials(line, false);
   std::vector<Trial> waiting = legal_trials(line, true);
-  run_trials(trials, line.jobs);
-  run_trials(waiting, 16 * line.jobs);
+  {
+    const std::jthread beside{[&] { run_trials(waiting, 16 * line.jobs); }};
+    run_trials(trials, line.jobs);
+  }
   trials.insert(trials.end(), waiting.begin(), waiting.end());
   bool all = true;
   for (const LegalBackend& legal : legal_backends()) {
@@ -362,6 +366,7 @@ int run(std::vector<std::string> arguments) {
 }  // namespace hybridbuffer::conformance::mutants
 
 int main(int count, char** arguments) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const rlimit no_core{0, 0};  // mutants crash on purpose
   ::setrlimit(RLIMIT_CORE, &no_core);
   return hybridbuffer::conformance::mutants::run({arguments, arguments + count});
