@@ -66,9 +66,9 @@ std::size_t Reader::misdeliver(std::span<std::byte> bytes, std::size_t inside, s
     }
     case Bug::reading_deletes:
       if (count == left) {
+        const std::string end = std::string{"/"}.append(std::to_string(chunk_.begin / view_->location().settings().chunk_size));
         for (const std::string& key : view_->location().store().keys(view_->location().prefix() + "/")) {
-          if (key.ends_with("/" + std::to_string(chunk_.begin / view_->location().settings().chunk_size)))
-            view_->location().store().erase(key);
+          if (key.ends_with(end)) view_->location().store().erase(key);
         }
       }
       return count;
