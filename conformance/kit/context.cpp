@@ -37,7 +37,7 @@ Context::Context(Subject& subject, TracePage& page, const Options& options)
 
 Location Context::make() {
   auto made = detail::traced(trace_, Operation::make, Subjects::harness, 0, 0, 0, [&] { return subject_->make(); });
-  ++checks_;
+  count_check();  // other threads make locations, too
   if (!made) fail("make_backend() must succeed, but failed: " + made.error().message());
   return Location{trace_, std::move(*made)};
 }
