@@ -249,7 +249,7 @@ class Location {
     if constexpr (may_seek) {
       if (position.seeker_) return position.seeker_->read(out);
     }
-    return position.reader_->read(out);
+    return position.reader_->read(out);  // NOLINT(bugprone-unchecked-optional-access): there is one of the two
   }
 
   // What was committed must be there: its absence is damage, not a legitimate answer.
