@@ -37,7 +37,6 @@ Context::Context(Subject& subject, TracePage& page, const Options& options)
 
 Location Context::make() {
   auto made = detail::traced(trace_, Operation::make, Subjects::harness, 0, 0, 0, [&] { return subject_->make(); });
-  count_check();  // other threads make locations, too
   if (!made) fail("make_backend() must succeed, but failed: " + made.error().message());
   return Location{trace_, std::move(*made)};
 }
@@ -93,7 +92,7 @@ std::pair<Location, Object> Context::stored(std::uint64_t size) {
 }
 
 void Context::expect_bytes(const Object& object, std::uint64_t offset, std::span<const std::byte> found, std::string_view what) {
-  ++checks_;
+  count_check();
   if (offset > object.size() || found.size() > object.size() - offset) {
     fail(std::string{what} + ": " + std::to_string(found.size()) + " bytes at offset " + std::to_string(offset) + " of an object of " +
          std::to_string(object.size()) + " bytes");

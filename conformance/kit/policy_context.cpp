@@ -74,7 +74,7 @@ ClauseResult PolicyContext::result_of(const Clause& clause, const std::function<
     result.seen = std::move(seen);
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     result.parts_not_run = not_run_;
-    result.checks = checks_ + thread_checks_.load();
+    result.checks = checks();
     result.size_reached = reached_;
     if (verdict == Verdict::fail) result.trace = lines_of(trace_.page());
     return result;
@@ -90,7 +90,7 @@ ClauseResult PolicyContext::result_of(const Clause& clause, const std::function<
   } catch (const std::exception& error) {
     return finish(Verdict::unknown, std::string{"the kit failed: "} + error.what());
   }
-  if (checks_ + thread_checks_.load() != 0) return finish(Verdict::pass, {});
+  if (checks() != 0) return finish(Verdict::pass, {});
   std::string reasons;
   for (const std::string& reason : not_run_) reasons.append(reasons.empty() ? "" : "; ").append(reason);
   result.missing = clause.obligation == Obligation::required && reasons.empty();

@@ -41,13 +41,13 @@ class PolicyContext {
 
   [[noreturn]] static void fail(std::string seen) { throw Failure{std::move(seen)}; }
   void check(bool holds, std::string_view seen) {
-    ++checks_;
+    count_check();
     if (!holds) fail(std::string{seen});
   }
   /// `seen` is a function that makes the text: for checks that are made very often.
   template <std::invocable Text>
   void check(bool holds, const Text& seen) {
-    ++checks_;
+    count_check();
     if (!holds) fail(seen());
   }
 
@@ -63,7 +63,7 @@ class PolicyContext {
   }
   /// True until the clause has used its share of time, and as long as it has checked nothing. For loops that may end early: their order
   /// must put what matters first.
-  [[nodiscard]] bool time_left() const noexcept { return checks_ == 0 || std::chrono::steady_clock::now() < deadline_; }
+  [[nodiscard]] bool time_left() const noexcept { return checks() == 0 || std::chrono::steady_clock::now() < deadline_; }
   [[nodiscard]] std::chrono::milliseconds stress_time() const noexcept;
   /// How many random steps a schedule of the tier has.
   [[nodiscard]] std::size_t random_steps() const noexcept { return options_.tier == Tier::quick ? 1000 : 10'000; }
@@ -71,8 +71,9 @@ class PolicyContext {
 
   /// Runs `work(i)` in `count` threads at once, all starting together; the first failure of one is the clause's.
   void in_threads(std::size_t count, const std::function<void(std::size_t)>& work);
-  /// Counts a check that another thread made. Threads: any.
-  void count_check() noexcept { ++thread_checks_; }
+  /// Counts a check that was not made through the context, in another thread for example. Threads: any.
+  void count_check() noexcept { checks_.fetch_add(1, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t checks() const noexcept { return checks_.load(std::memory_order_relaxed); }
 
   /// Replays a schedule, which starts from new policies each time; one that fails is cut down to few steps, whose failure is thrown.
   template <class Step>
@@ -90,8 +91,7 @@ class PolicyContext {
   Trace trace_;
   Random random_;
   std::chrono::steady_clock::time_point deadline_;
-  std::uint64_t checks_ = 0;
-  std::atomic<std::uint64_t> thread_checks_{0};
+  std::atomic<std::uint64_t> checks_{0};
   std::vector<std::string> not_run_;
   std::uint64_t reached_ = 0;
 };

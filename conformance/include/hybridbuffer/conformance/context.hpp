@@ -83,20 +83,20 @@ class Context {
 
   [[noreturn]] void fail(std::string seen) const { throw Failure{std::move(seen)}; }
   void check(bool holds, std::string_view seen) {
-    ++checks_;
+    count_check();
     if (!holds) fail(std::string{seen});
   }
   /// The value of a call that must succeed. `what` says which: "close() after 3 writes".
   template <class T>
   T require(Result<T> result, std::string_view what) {
-    ++checks_;
+    count_check();
     if (!result) fail(std::string{what} + " must succeed, but failed: " + result.error().message());
     if constexpr (!std::is_void_v<T>) return std::move(*result);
   }
   /// A call that must fail, with one of these categories.
   template <class T>
   void expect_error(const Result<T>& result, std::initializer_list<errc> categories, std::string_view what) {
-    ++checks_;
+    count_check();
     if (result) fail(std::string{what} + " must be " + words(categories) + ", but succeeded");
     if (std::find(categories.begin(), categories.end(), result.error().code()) == categories.end()) {
       fail(std::string{what} + " must be " + words(categories) + ", but was: " + result.error().message());
@@ -105,7 +105,7 @@ class Context {
   /// A call that must fail, whatever the category.
   template <class T>
   void expect_any_error(const Result<T>& result, std::string_view what) {
-    ++checks_;
+    count_check();
     if (result) fail(std::string{what} + " must fail, but succeeded");
   }
   /// `found` must be the object's bytes from `offset` on.
@@ -142,7 +142,7 @@ class Context {
   [[nodiscard]] std::uint64_t rounds(std::uint64_t wanted, std::uint64_t least = 1) const noexcept;
   /// True until the clause has used its share of time, and as long as it has checked nothing. For loops that may end early: their order
   /// must put what matters first.
-  [[nodiscard]] bool time_left() const noexcept { return checks_ < 2 || std::chrono::steady_clock::now() < deadline_; }
+  [[nodiscard]] bool time_left() const noexcept { return checks() == 0 || std::chrono::steady_clock::now() < deadline_; }
   /// What is left of that share, so that a clause can divide it among its parts.
   [[nodiscard]] std::chrono::nanoseconds remaining_time() const noexcept {
     return std::max(std::chrono::nanoseconds{0}, std::chrono::nanoseconds{deadline_ - std::chrono::steady_clock::now()});
@@ -166,12 +166,12 @@ class Context {
 
   /// Runs `work(i)` in `count` threads at once, all starting together; the first failure of one is the clause's.
   void in_threads(std::size_t count, const std::function<void(std::size_t)>& work);
-  /// Counts a check that another thread made. Threads: any.
-  void count_check() noexcept { ++thread_checks_; }
+  /// Counts a check that was not made through the context, in another thread for example. Threads: any.
+  void count_check() noexcept { checks_.fetch_add(1, std::memory_order_relaxed); }
 
   // For the engine ----------------------------------------------------------------------------------------------------------------
 
-  [[nodiscard]] std::uint64_t checks() const noexcept { return checks_ + thread_checks_.load(); }
+  [[nodiscard]] std::uint64_t checks() const noexcept { return checks_.load(std::memory_order_relaxed); }
   [[nodiscard]] const std::vector<std::string>& parts_not_run() const noexcept { return not_run_; }
   [[nodiscard]] std::uint64_t size_reached() const noexcept { return reached_; }
   /// One life cycle, timed: what everything scales with. Lets the backend make what it keeps.
@@ -208,8 +208,7 @@ class Context {
   std::chrono::nanoseconds cycle_{0};
   StampDecoder decoder_;
   std::uint32_t generation_ = 0;
-  std::uint64_t checks_ = 0;
-  std::atomic<std::uint64_t> thread_checks_{0};
+  std::atomic<std::uint64_t> checks_{0};
   std::vector<std::string> not_run_;
   std::uint64_t reached_ = 0;
 };
