@@ -68,7 +68,7 @@ class ForwardedCapabilities {
   }
 
   /// What the requires-clause of an optional member asks: whether it exists.
-  [[nodiscard]] static consteval bool may(Capability member) { return Rule::declared(possible_capabilities<Inner>()...).has(member); }
+  [[nodiscard]] static constexpr bool may(Capability member) { return Rule::declared(possible_capabilities<Inner>()...).has(member); }
 
   /// Whether it may be called on this object.
   [[nodiscard]] constexpr bool declares(Capability member) const noexcept {
