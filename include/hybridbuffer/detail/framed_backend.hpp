@@ -103,7 +103,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
       if (!sink) return std::unexpected{std::move(sink).error()};
       if (*table == nullptr) return new_object<Appender>(std::move(*state), std::move(*sink));
       const FrameTable::Ends ends = (*table)->ends();
-      return Appender{std::move(*state), object_, std::move(*table), FrameList{shape(), ends.size, ends.stored}, false, std::move(*sink)};
+      return Appender{std::move(*state), object_,         std::move(*table), FrameList{shape(), ends.size, ends.stored}, false,
+                      limit(),           std::move(*sink)};
     });
   }
   /// The bytes of a chunk: extensions that begin at multiples of it go on in the same run of frames.
@@ -171,23 +172,44 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     });
   }
 
-  /// Of an object that is written at once: one that is extended at other sizes than multiples of the chunk takes more of the store.
+  /// How long the object may become. Extensions that begin at other sizes than multiples of the chunk take more of the store: after many
+  /// of them it is less than it was.
   [[nodiscard]] std::uint64_t max_object_size() const noexcept
     requires(Declares::may(Capability::max_object_size))
   {
-    constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
-    if (object_ == nullptr || !this->declares(Capability::max_object_size)) return no_limit;
-    const std::uint64_t stored = inner_.max_object_size();
-    const FrameShape s = shape();
-    if (stored == no_limit) return no_limit;
-    if (stored <= s.header_bytes) return 0;
-    const std::uint64_t full = (stored - s.header_bytes) / (s.chunk_bytes + s.overhead_bytes);
-    const std::uint64_t rest = (stored - s.header_bytes) % (s.chunk_bytes + s.overhead_bytes);
-    return full * s.chunk_bytes + (rest > s.overhead_bytes ? rest - s.overhead_bytes : 0);
+    return rules_.check("max_object_size") ? limit() : no_limit;  // in a forked child another thread may have held the lock
   }
 
  private:
+  static constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
+
   [[nodiscard]] FrameShape shape() const noexcept { return object_->codec->shape(); }
+
+  // How much content `stored` bytes of frames hold.
+  [[nodiscard]] std::uint64_t content_of(std::uint64_t stored) const noexcept {
+    const FrameShape s = shape();
+    const std::uint64_t rest = stored % (s.chunk_bytes + s.overhead_bytes);
+    return stored / (s.chunk_bytes + s.overhead_bytes) * s.chunk_bytes + (rest > s.overhead_bytes ? rest - s.overhead_bytes : 0);
+  }
+
+  [[nodiscard]] std::uint64_t limit(bool of_new_object = false) const noexcept {
+    if constexpr (!Declares::may(Capability::max_object_size)) return no_limit;
+    else {
+      if (!this->declares(Capability::max_object_size)) return no_limit;
+      const std::uint64_t stored = inner_.max_object_size();
+      if (stored == no_limit) return no_limit;
+      const FrameShape s = shape();
+      // Kept back, so that an object which was extended a few times can be as long as one that was written at once.
+      constexpr std::uint64_t extensions = 64;
+      const std::uint64_t spare = s.header_bytes + std::min<std::uint64_t>(extensions * s.overhead_bytes, stored / 8);
+      const std::uint64_t most = stored > spare ? content_of(stored - spare) : 0;
+      const Table table = of_new_object ? Table{} : object_->candidates().committed;
+      if (table == nullptr) return most;
+      const FrameTable::Ends ends = table->ends();
+      const std::uint64_t stored_end = std::max(ends.stored, ends.stored_perhaps.value_or(0));
+      return std::max(ends.size, std::min(most, ends.size + content_of(stored > stored_end ? stored - stored_end : 0)));
+    }
+  }
 
   template <class Handle, class Make>
   [[nodiscard]] static Result<Handle> guarded(OperationName operation, Make&& make) {
@@ -201,7 +223,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   template <class Handle, class Sink>
   [[nodiscard]] Handle new_object(WriterState<NoObject> state, Sink sink) {
     auto table = std::make_shared<FrameTable>(shape(), object_->next_number());
-    return Handle{std::move(state), object_, std::move(table), FrameList{shape(), 0, shape().header_bytes}, true, std::move(sink)};
+    return Handle{std::move(state), object_,        std::move(table), FrameList{shape(), 0, shape().header_bytes}, true,
+                  limit(true),      std::move(sink)};
   }
 
   template <class Change>
