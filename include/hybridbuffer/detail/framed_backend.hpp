@@ -11,20 +11,22 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <new>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace hybridbuffer::detail {
 
-/// What a backend in frames keeps of the one beneath: all but what hands out stored bytes as they are.
+/// What a backend in frames keeps of the one beneath: all but what lends or moves stored bytes as they are.
 struct FramedCapabilities {
   [[nodiscard]] static constexpr Capabilities declared(Capabilities inner) noexcept {
     using enum Capability;
-    const Capabilities kept = inner.common_with({reader_at, seeker, append, shrink, discard, max_object_size});
+    const Capabilities kept = inner.common_with({reader_at, seeker, append, shrink, discard, publish, max_object_size});
     return inner.has(append) ? kept.with(append_granularity) : kept;
   }
 };
@@ -72,9 +74,15 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   using ReaderAt = typename ReaderAtFor<reader_at_of<Inner>>::type;
   using Seeker = typename ReaderFor<seeker_of<Inner>>::type;
 
+  /// Makes another location where the one beneath is.
+  using MakeInner = std::function<Result<Inner>()>;
+
   /// Errors: std::bad_alloc.
-  FramedBackend(std::shared_ptr<const Codec> codec, Inner inner)
-      : Declares{inner}, inner_{std::move(inner)}, object_{std::make_shared<Object>(std::move(codec))} {}
+  FramedBackend(std::shared_ptr<const Codec> codec, Inner inner, MakeInner make_inner)
+      : Declares{inner},
+        inner_{std::move(inner)},
+        make_inner_{std::move(make_inner)},
+        object_{std::make_shared<Object>(std::move(codec))} {}
 
   /// Errors: `busy` while a writer is open, `no_space` (memory), `closed`; those of the backend beneath, and those of reading where an
   ///         earlier change gave no answer: whether it was done is looked at then.
@@ -170,6 +178,36 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
       table.note_discarded(range);
       return {};
     });
+  }
+
+  /// Gives a copy of the content, decoded, the lasting name `destination`: it is written to another location of the same storage first.
+  /// Errors: `not_found`, `corrupted`, `busy` while a writer is open, `no_space` (memory too), `closed`; those of the backend beneath.
+  ///         The destination is as publish() there leaves it. Cost: a pass over the content.
+  [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode)
+    requires(Declares::may(Capability::publish))
+  {
+    auto state = rules_.start_writer("publish");
+    if (!state) return std::unexpected{std::move(state).error()};
+    try {
+      auto source = open();
+      if (!source) return std::unexpected{std::move(source).error()};
+      auto copy = make_inner_();
+      if (!copy) return std::unexpected{std::move(copy).error()};
+      auto sink = copy->create();
+      if (!sink) return std::unexpected{std::move(sink).error()};
+      FrameMemory<Codec::is_secret> memory;
+      const auto block = memory.first(shape().chunk_bytes, shape().chunk_bytes);
+      for (;;) {
+        const auto count = source->read(block);
+        if (!count) return std::unexpected{count.error()};
+        if (*count == 0) break;
+        if (auto written = sink->write(block.first(*count)); !written) return written;
+      }
+      if (auto closed = sink->close(); !closed) return closed;
+      return copy->publish(destination, mode);
+    } catch (const std::bad_alloc&) {
+      return failure(errc::no_space, "publish", "out of memory");
+    }
   }
 
   /// How long the object may become. Extensions that begin at other sizes than multiples of the chunk take more of the store: after many
@@ -336,6 +374,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   }
 
   Inner inner_;
+  MakeInner make_inner_;
   std::shared_ptr<Object> object_;
   LocationState<NoObject> rules_;
 };
