@@ -405,6 +405,7 @@ BOOST_AUTO_TEST_CASE(what_is_erased_already_is_not_erased_twice) {
   const AnyStorage place = AnyMakingStorage{};
   auto backend = place.create_backend().value();
   BOOST_TEST((backend.capabilities() == CompleteBackend::capabilities()));
+  static_assert(!std::convertible_to<Result<AnyStorage>, AnyStorage>);
   static_assert(!std::constructible_from<AnyStorage, Result<AnyStorage>> && !std::constructible_from<AnyBackend, Result<AnyBackend>>);
   static_assert(std::is_same_v<decltype(AnyStorage{place}), AnyStorage>);
 }

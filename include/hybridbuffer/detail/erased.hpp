@@ -123,7 +123,7 @@ class SharedFunction<R(Arguments...)> {
   /// Errors: std::bad_alloc.
   template <class F>
     requires(!std::is_same_v<F, SharedFunction>) && std::is_invocable_r_v<R, const F&, Arguments...>
-  explicit SharedFunction(F function)
+  SharedFunction(F function)  // NOLINT(google-explicit-constructor): it is that function, with its type forgotten
       : function_{std::make_shared<const F>(std::move(function))}, call_{[](const void* held, Arguments... arguments) -> R {
           return (*static_cast<const F*>(held))(std::forward<Arguments>(arguments)...);
         }} {}
