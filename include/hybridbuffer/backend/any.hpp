@@ -181,7 +181,7 @@ class AnyBackend {
   [[nodiscard]] bool hold(B&& backend) {
     static constexpr detail::BackendTable table = detail::BackendTable::of<Held::Slot<B>, B>();
     const Capabilities declared = capabilities_of(backend);
-    const bool held = held_.hold(std::move(backend), table);
+    const bool held = held_.hold(std::forward<B>(backend), table);
     declared_ = held ? declared : Capabilities{};
     return held;
   }

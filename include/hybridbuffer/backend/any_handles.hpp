@@ -153,7 +153,7 @@ class AnyHandle {
   template <class H>
   [[nodiscard]] bool hold_handle(H&& handle) {
     static constexpr Table table = Table::template of<typename Held::template Slot<H>, H>();
-    return held_.hold(std::move(handle), table);
+    return held_.hold(std::forward<H>(handle), table);
   }
   [[nodiscard]] const Table& table() const noexcept { return held_.table(); }
   [[nodiscard]] void* slot() noexcept { return held_.slot(); }
@@ -181,7 +181,7 @@ class AnyWriter : public detail::AnyHandle<detail::WriterTable, detail::any_writ
   /// Holds `handle` from now on. Returns: false when there is no memory; it holds nothing then.
   template <writer W>
   [[nodiscard]] bool hold(W&& handle) {
-    return hold_handle(std::move(handle));
+    return hold_handle(std::forward<W>(handle));
   }
 };
 
@@ -194,7 +194,7 @@ class AnyReader : public detail::AnyHandle<detail::ReaderTable, detail::any_read
   /// Holds `handle` from now on. Returns: false when there is no memory; it holds nothing then.
   template <reader R>
   [[nodiscard]] bool hold(R&& handle) {
-    return hold_handle(std::move(handle));
+    return hold_handle(std::forward<R>(handle));
   }
 };
 
@@ -208,7 +208,7 @@ class AnySeeker : public detail::AnyHandle<detail::SeekerTable, detail::any_read
   /// Holds `handle` from now on. Returns: false when there is no memory; it holds nothing then.
   template <seeker S>
   [[nodiscard]] bool hold(S&& handle) {
-    return hold_handle(std::move(handle));
+    return hold_handle(std::forward<S>(handle));
   }
 };
 
@@ -223,7 +223,7 @@ class AnyReaderAt : public detail::AnyHandle<detail::ReaderAtTable, detail::any_
   /// Holds `handle` from now on. Returns: false when there is no memory; it holds nothing then.
   template <reader_at R>
   [[nodiscard]] bool hold(R&& handle) {
-    return hold_handle(std::move(handle));
+    return hold_handle(std::forward<R>(handle));
   }
 };
 
@@ -235,7 +235,7 @@ class AnyWindow : public detail::AnyHandle<detail::WindowTable, detail::any_wind
   /// Holds `handle` from now on. Returns: false when there is no memory; it holds nothing then.
   template <mapped_window W>
   [[nodiscard]] bool hold(W&& handle) {
-    return hold_handle(std::move(handle));
+    return hold_handle(std::forward<W>(handle));
   }
 };
 

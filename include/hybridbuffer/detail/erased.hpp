@@ -89,7 +89,7 @@ class Erased {
     requires(!std::is_lvalue_reference_v<T>)
   {
     release();
-    if (!Slot<T>::construct(slot_, std::move(value))) return false;
+    if (!Slot<T>::construct(slot_, std::forward<T>(value))) return false;
     table_ = &table;
     return true;
   }
