@@ -27,7 +27,19 @@ std::uint64_t allocations(Call&& call) {
   return AllocationCounters::calls.load() - before;
 }
 
-/// A backend whose handles allocate nothing themselves; those of LargeBackend note their calls, which does.
+/// Makes the optimiser believe that somebody looks at `value`: it may leave out an allocation that nobody sees.
+template <class T>
+void look_at(const T& value) {
+  asm volatile("" : : "g"(&value) : "memory");
+}
+
+template <class T>
+errc answer_of(const Result<T>& result) {
+  look_at(result);
+  return code_of(result);
+}
+
+/// A backend whose handles allocate nothing themselves.
 template <std::size_t weight>
 struct QuietHandle : Ballast<weight> {
   Result<void> write(std::span<const std::byte> /*bytes*/) { return {}; }
@@ -81,18 +93,18 @@ std::uint64_t allocations_of_handles(Backend& backend) {
 BOOST_AUTO_TEST_CASE(a_handle_that_fits_costs_no_allocation) {
   AnyBackend any{QuietBackend<16>{}};
   BOOST_TEST(allocations([&] { BOOST_TEST_REQUIRE(open_each(any)); }) == 0);
-  BOOST_TEST(allocations([] { const AnyBackend another{QuietBackend<16>{}}; }) == 0);
+  BOOST_TEST(allocations([] { look_at(AnyBackend{QuietBackend<16>{}}); }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_handle_that_does_not_fit_costs_one_allocation_and_moves_cost_none) {
   AnyBackend any{QuietBackend<1000>{}};
-  BOOST_TEST(allocations([&] { static_cast<void>(any.create()); }) == 1);
-  BOOST_TEST(allocations([&] { static_cast<void>(any.append()); }) == 1);
-  BOOST_TEST(allocations([&] { static_cast<void>(any.open()); }) == 1);
-  BOOST_TEST(allocations([&] { static_cast<void>(any.open_seeker()); }) == 1);
-  BOOST_TEST(allocations([&] { static_cast<void>(any.open_reader_at()); }) == 1);
-  BOOST_TEST(allocations([&] { static_cast<void>(any.map(0, 1)); }) == 1);
-  BOOST_TEST(allocations([] { const AnyBackend another{QuietBackend<1000>{}}; }) == 1);
+  BOOST_TEST(allocations([&] { look_at(any.create()); }) == 1);
+  BOOST_TEST(allocations([&] { look_at(any.append()); }) == 1);
+  BOOST_TEST(allocations([&] { look_at(any.open()); }) == 1);
+  BOOST_TEST(allocations([&] { look_at(any.open_seeker()); }) == 1);
+  BOOST_TEST(allocations([&] { look_at(any.open_reader_at()); }) == 1);
+  BOOST_TEST(allocations([&] { look_at(any.map(0, 1)); }) == 1);
+  BOOST_TEST(allocations([] { look_at(AnyBackend{QuietBackend<1000>{}}); }) == 1);
 
   auto writer = any.create().value();
   BOOST_TEST(allocations([&] {
@@ -129,12 +141,12 @@ BOOST_AUTO_TEST_CASE(without_memory_for_a_handle_the_answer_is_no_space_and_a_re
   errc answers[6];
   {
     const FailingAllocation none{1, true};
-    answers[0] = code_of(any.create());
-    answers[1] = code_of(any.append());
-    answers[2] = code_of(any.open());
-    answers[3] = code_of(any.open_seeker());
-    answers[4] = code_of(any.open_reader_at());
-    answers[5] = code_of(any.map(0, 1));
+    answers[0] = answer_of(any.create());
+    answers[1] = answer_of(any.append());
+    answers[2] = answer_of(any.open());
+    answers[3] = answer_of(any.open_seeker());
+    answers[4] = answer_of(any.open_reader_at());
+    answers[5] = answer_of(any.map(0, 1));
   }
   for (const errc answer : answers) BOOST_TEST((answer == errc::no_space));
   BOOST_TEST(open_each(any));
@@ -148,13 +160,13 @@ BOOST_AUTO_TEST_CASE(without_memory_for_a_backend_the_constructor_throws_and_a_s
   {
     const FailingAllocation none{1, true};
     try {
-      const AnyBackend any{QuietBackend<1000>{}};
+      look_at(AnyBackend{QuietBackend<1000>{}});
     } catch (const std::bad_alloc&) {
       threw = true;
     }
-    answer = code_of(place.create_backend());
+    answer = answer_of(place.create_backend());
     try {
-      const AnyStorage another = QuietStorage<16>{};
+      look_at(AnyStorage{QuietStorage<16>{}});
     } catch (const std::bad_alloc&) {
       made_a_storage = false;
     }
