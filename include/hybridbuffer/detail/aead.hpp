@@ -13,6 +13,7 @@
 #include <openssl/params.h>
 #include <span>
 #include <string_view>
+#include <sys/random.h>
 
 #if defined(__aarch64__)
 #include <sys/auxv.h>
@@ -43,6 +44,17 @@ inline constexpr std::size_t aead_tag_bytes = 16;
 #else
   return false;
 #endif
+}
+
+/// Fills `out` from the kernel's generator, which waits until it is seeded. Errors: those of getrandom(2).
+[[nodiscard]] inline Result<void> fill_randomly(std::span<std::byte> out) noexcept {
+  while (!out.empty()) {
+    const ssize_t count = ::getrandom(out.data(), out.size(), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failure_from_errno("get random bytes");
+    out = out.subspan(static_cast<std::size_t>(count));
+  }
+  return {};
 }
 
 /// HKDF with SHA-512 (RFC 5869): out.size() bytes that depend on all of the others.

@@ -1,17 +1,14 @@
 #pragma once
 
 #include <hybridbuffer/detail/framed_backend.hpp>
-#include <hybridbuffer/detail/random_bytes.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/transform/compression_codec.hpp>
 #include <hybridbuffer/transform/compression_options.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <new>
-#include <span>
 #include <utility>
 
 namespace hybridbuffer {
@@ -40,22 +37,18 @@ class CompressedStorage {
         options_{options},
         shared_{std::make_shared<detail::CompressionShared>(method)} {}
 
-  /// Errors: `invalid_argument` for options out of range, `no_space` (memory); those of getrandom(2) and of the storage beneath.
-  /// Threads: any number at once.
+  /// Errors: `invalid_argument` for options out of range, `no_space` (memory); those of the storage beneath. Threads: any
+  ///         number at once.
   [[nodiscard]] Result<CompressedBackend<backend_of_t<Inner>>> create_backend() const {
     if (options_.chunk_bytes < least_chunk || options_.chunk_bytes > most_chunk) {
       return failure(errc::invalid_argument, "make a compressed location", "chunk_bytes is not within 16 bytes and 16 MiB");
     }
     if (!detail::is_usable(compressor_)) return failure(errc::invalid_argument, "make a compressed location", "the codec has no such level");
     try {
-      std::uint64_t salt = 0;
-      if (auto filled = detail::fill_randomly(std::as_writable_bytes(std::span{&salt, 1})); !filled) {
-        return std::unexpected{std::move(filled).error()};
-      }
       auto inner = inner_.create_backend();
       if (!inner) return std::unexpected{std::move(inner).error()};
       return CompressedBackend<backend_of_t<Inner>>{
-          std::make_shared<const CompressionCodec>(shared_, compressor_, options_.chunk_bytes, salt), std::move(*inner)};
+          std::make_shared<const CompressionCodec>(shared_, compressor_, options_.chunk_bytes), std::move(*inner)};
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "make a compressed location", "out of memory");
     }

@@ -7,12 +7,14 @@
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/transform/compression_options.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
+#include <sys/random.h>
 #include <utility>
 #include <variant>
 
@@ -29,12 +31,24 @@ struct CompressionShared {
     }
   }
 
+  /// Another one each call, so that no location takes the frames of another for its own. Against mistakes, not against a forger: whoever
+  /// can write to the store can make right checksums. Hence no wait for the kernel's generator, early at boot.
+  [[nodiscard]] std::uint64_t next_salt() noexcept { return first_salt + salts.fetch_add(1, std::memory_order_relaxed); }
+
   static std::uint64_t steady_clock() noexcept {
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
   }
 
+  [[nodiscard]] std::uint64_t random_salt() const noexcept {
+    std::uint64_t salt = 0;
+    if (::getrandom(&salt, sizeof(salt), GRND_NONBLOCK) == sizeof(salt)) return salt;
+    return steady_clock() ^ reinterpret_cast<std::uintptr_t>(this);
+  }
+
   EnginePool pool;
+  std::uint64_t first_salt = random_salt();
+  std::atomic<std::uint64_t> salts{0};
   bool automatic;
   std::unique_ptr<CompressionChoice> choice;  // where it is automatic
   std::uint64_t (*clock)() noexcept = nullptr;
@@ -63,10 +77,8 @@ class CompressionCodec {
  public:
   static constexpr bool is_secret = false;
 
-  /// `salt` differs from that of every other location whose frames could be taken for this one's.
-  CompressionCodec(std::shared_ptr<detail::CompressionShared> shared, detail::Compressor compressor, std::size_t chunk_bytes,
-                   std::uint64_t salt) noexcept
-      : shared_{std::move(shared)}, compressor_{compressor}, chunk_bytes_{chunk_bytes}, header_{chunk_bytes, salt} {}
+  CompressionCodec(std::shared_ptr<detail::CompressionShared> shared, detail::Compressor compressor, std::size_t chunk_bytes) noexcept
+      : shared_{std::move(shared)}, compressor_{compressor}, chunk_bytes_{chunk_bytes}, header_{chunk_bytes, shared_->next_salt()} {}
 
   [[nodiscard]] detail::FrameShape shape() const noexcept {
     return {.header_bytes = detail::CompressedHeader::bytes,

@@ -3,7 +3,6 @@
 #include <hybridbuffer/detail/aead.hpp>
 #include <hybridbuffer/detail/framed_object.hpp>
 #include <hybridbuffer/detail/little_endian.hpp>
-#include <hybridbuffer/detail/random_bytes.hpp>
 #include <hybridbuffer/detail/secret_page.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/transform/encryption_options.hpp>
