@@ -42,7 +42,8 @@ class FrameList {
   /// Where the last frame ends in the object, and in the store.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] std::uint64_t stored_end() const noexcept { return stored_end_; }
-  [[nodiscard]] bool empty() const noexcept { return runs_.empty(); }
+  /// Entries that it takes.
+  [[nodiscard]] std::size_t runs() const noexcept { return runs_.size(); }
 
   /// Adds a frame behind the last one, in the object and in the store.
   /// Errors: std::bad_alloc; nothing has changed then.

@@ -76,18 +76,21 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   FramedBackend(std::shared_ptr<const Codec> codec, Inner inner)
       : Declares{inner}, inner_{std::move(inner)}, object_{std::make_shared<Object>(std::move(codec))} {}
 
-  /// Errors: `busy` while a writer is open, `no_space` (memory), `closed`; those of the backend beneath.
+  /// Errors: `busy` while a writer is open, `no_space` (memory), `closed`; those of the backend beneath, and those of reading where an
+  ///         earlier change gave no answer: whether it was done is looked at then.
   [[nodiscard]] Result<Writer> create() {
     auto state = rules_.start_writer("create");
     if (!state) return std::unexpected{std::move(state).error()};
     return guarded<Writer>("create", [&]() -> Result<Writer> {
+      // Should this one fail, the object before it must be known.
+      if (auto table = settled(); !table) return std::unexpected{std::move(table).error()};
       auto sink = inner_.create();
       if (!sink) return std::unexpected{std::move(sink).error()};
       return new_object<Writer>(std::move(*state), std::move(*sink));
     });
   }
 
-  /// Errors: as create(), and those of reading where an earlier commit gave no answer: it is looked at then.
+  /// Errors: as create().
   [[nodiscard]] Result<Appender> append()
     requires(Declares::may(Capability::append))
   {
