@@ -15,9 +15,7 @@ using namespace hybridbuffer;
 
 struct Compressed {
   static constexpr std::string_view name = "compressed";
-  static auto wrap(auto storage) {
-    return compressed(std::move(storage), HYBRIDBUFFER_CODEC{}, {.chunk_bytes = HYBRIDBUFFER_CHUNK_BYTES});
-  }
+  static auto wrap(auto storage) { return compressed(std::move(storage), HYBRIDBUFFER_CODEC{}, {.chunk_bytes = HYBRIDBUFFER_CHUNK_BYTES}); }
 };
 
 struct Harness : testing::TransformHarness<testing::HYBRIDBUFFER_BASE, Compressed> {

@@ -217,7 +217,8 @@ BOOST_AUTO_TEST_CASE(no_number_is_ever_used_twice) {
   World<true> world{4};
   std::set<std::uint64_t> numbers;
   const auto note = [&](const Bytes& stored) {
-    for (std::size_t at = 10; at + 8 <= stored.size(); at += 12) numbers.insert(detail::load_little_endian<std::uint64_t>(std::span{stored}.subspan(at)));
+    for (std::size_t at = 10; at + 8 <= stored.size(); at += 12)
+      numbers.insert(detail::load_little_endian<std::uint64_t>(std::span{stored}.subspan(at)));
   };
   std::size_t frames = 0;
   for (int round = 0; round < 50; ++round) {

@@ -126,7 +126,8 @@ class OpenBackend {
       if (!object->bytes) return failure(errc::not_found, "discard");
       const auto begin = std::min<std::uint64_t>(offset, object->bytes->size());
       const auto end = std::min<std::uint64_t>(offset + n, object->bytes->size());
-      std::fill(object->bytes->begin() + static_cast<std::ptrdiff_t>(begin), object->bytes->begin() + static_cast<std::ptrdiff_t>(end), std::byte{});
+      std::fill(object->bytes->begin() + static_cast<std::ptrdiff_t>(begin), object->bytes->begin() + static_cast<std::ptrdiff_t>(end),
+                std::byte{});
       object->discarded.emplace_back(begin, end);
       return {};
     });

@@ -53,8 +53,7 @@ class DeflateEngine {
     if (has_deflater_) static_cast<void>(::deflateEnd(&deflater_));
     constexpr int standard_memory = 8;
     deflater_ = {};
-    has_deflater_ =
-        ::deflateInit2(&deflater_, level, Z_DEFLATED, static_cast<int>(wrapper), standard_memory, Z_DEFAULT_STRATEGY) == Z_OK;
+    has_deflater_ = ::deflateInit2(&deflater_, level, Z_DEFLATED, static_cast<int>(wrapper), standard_memory, Z_DEFAULT_STRATEGY) == Z_OK;
     wrapper_ = wrapper;
     level_ = level;
     return has_deflater_;

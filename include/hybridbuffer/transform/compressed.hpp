@@ -43,12 +43,13 @@ class CompressedStorage {
     if (options_.chunk_bytes < least_chunk || options_.chunk_bytes > most_chunk) {
       return failure(errc::invalid_argument, "make a compressed location", "chunk_bytes is not within 16 bytes and 16 MiB");
     }
-    if (!detail::is_usable(compressor_)) return failure(errc::invalid_argument, "make a compressed location", "the codec has no such level");
+    if (!detail::is_usable(compressor_))
+      return failure(errc::invalid_argument, "make a compressed location", "the codec has no such level");
     try {
       auto inner = inner_.create_backend();
       if (!inner) return std::unexpected{std::move(inner).error()};
-      return CompressedBackend<backend_of_t<Inner>>{
-          std::make_shared<const CompressionCodec>(shared_, compressor_, options_.chunk_bytes), std::move(*inner)};
+      return CompressedBackend<backend_of_t<Inner>>{std::make_shared<const CompressionCodec>(shared_, compressor_, options_.chunk_bytes),
+                                                    std::move(*inner)};
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "make a compressed location", "out of memory");
     }
