@@ -34,13 +34,7 @@ class ZstdEngine {
 
   /// Errors: `corrupted` when `stored` is not one frame of exactly plain.size() bytes of content, `no_space` (memory).
   [[nodiscard]] Result<void> decompress(std::span<const std::byte> stored, std::span<std::byte> plain) {
-    // Exactly one frame of the format that is written here. The decoder by itself would take any number of them, frames to skip, and the
-    // formats of versions before 1.0.
-    if (stored.size() < sizeof(std::uint32_t) || load_little_endian<std::uint32_t>(stored) != ZSTD_MAGICNUMBER ||
-        ZSTD_getFrameContentSize(stored.data(), stored.size()) != plain.size() ||
-        ZSTD_findFrameCompressedSize(stored.data(), stored.size()) != stored.size()) {
-      return failure(errc::corrupted, "decompress with zstd");
-    }
+    if (!is_one_frame_of(stored, plain.size())) return failure(errc::corrupted, "decompress with zstd");
     if (decompressor_ == nullptr) decompressor_.reset(ZSTD_createDCtx());
     if (decompressor_ == nullptr) return failure(errc::no_space, "decompress with zstd", "out of memory");
     const std::size_t size = ZSTD_decompressDCtx(decompressor_.get(), plain.data(), plain.size(), stored.data(), stored.size());
@@ -52,6 +46,19 @@ class ZstdEngine {
   }
 
  private:
+  // One frame of the format that is written here. The decoder by itself would take any number of them, frames to skip, windows of any
+  // size, and the formats of versions before 1.0.
+  [[nodiscard]] static bool is_one_frame_of(std::span<const std::byte> stored, std::size_t content) noexcept {
+    constexpr std::size_t least_bytes = 6;  // magic number, descriptor, window or content size
+    if (stored.size() < least_bytes || load_little_endian<std::uint32_t>(stored) != ZSTD_MAGICNUMBER) return false;
+    const auto descriptor = std::to_integer<unsigned>(stored[4]);
+    const bool is_single_segment = (descriptor & 0x20U) != 0;
+    const auto window_log = 10U + std::to_integer<unsigned>(stored[5] >> 3U);
+    constexpr unsigned most_window_log = 27;  // that of the highest level
+    return (is_single_segment || window_log <= most_window_log) && ZSTD_getFrameContentSize(stored.data(), stored.size()) == content &&
+           ZSTD_findFrameCompressedSize(stored.data(), stored.size()) == stored.size();
+  }
+
   struct Free {
     void operator()(ZSTD_CCtx* context) const noexcept { ZSTD_freeCCtx(context); }
     void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
