@@ -53,6 +53,13 @@ template <class Base, class Transform>
 struct TransformHarness : Base::Harness {
   static constexpr std::string_view name = Transform::name;
 
+  TransformHarness() {
+    // What a transform adds takes room.
+    if constexpr (requires(typename Base::Harness& base, std::uint64_t n) { base.max_object_size = n; }) {
+      this->max_object_size = wrapped_.create_backend()->max_object_size();
+    }
+  }
+
   auto make_storage() {
     auto inner = Base::Harness::make_storage();
     if (!inner) return Result<Wrapped>{std::unexpected{inner.error()}};

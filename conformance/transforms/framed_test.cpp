@@ -55,7 +55,7 @@ static_assert(storage_backend<Backend<true>> && storage_backend<Backend<false>>)
 
 template <bool fixed>
 struct World {
-  explicit World(std::size_t chunk = 8) : backend{std::make_shared<const PlainCodec<fixed>>(chunk), *storage.create_backend()} {}
+  explicit World(std::size_t chunk = 8) : backend{std::make_shared<const PlainCodec<fixed>>(chunk), *storage.create_backend(), {}} {}
   OpenStorage storage;
   Backend<fixed> backend;
   OpenObject& object = *storage.made->front();

@@ -11,20 +11,22 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <new>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace hybridbuffer::detail {
 
-/// What a backend in frames keeps of the one beneath: all but what hands out stored bytes as they are.
+/// What a backend in frames keeps of the one beneath: all but what lends or moves stored bytes as they are.
 struct FramedCapabilities {
   [[nodiscard]] static constexpr Capabilities declared(Capabilities inner) noexcept {
     using enum Capability;
-    const Capabilities kept = inner.common_with({reader_at, seeker, append, shrink, discard, max_object_size});
+    const Capabilities kept = inner.common_with({reader_at, seeker, append, shrink, discard, publish, max_object_size});
     return inner.has(append) ? kept.with(append_granularity) : kept;
   }
 };
@@ -72,9 +74,15 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   using ReaderAt = typename ReaderAtFor<reader_at_of<Inner>>::type;
   using Seeker = typename ReaderFor<seeker_of<Inner>>::type;
 
+  /// Makes another location where the one beneath is.
+  using MakeInner = std::function<Result<Inner>()>;
+
   /// Errors: std::bad_alloc.
-  FramedBackend(std::shared_ptr<const Codec> codec, Inner inner)
-      : Declares{inner}, inner_{std::move(inner)}, object_{std::make_shared<Object>(std::move(codec))} {}
+  FramedBackend(std::shared_ptr<const Codec> codec, Inner inner, MakeInner make_inner)
+      : Declares{inner},
+        inner_{std::move(inner)},
+        make_inner_{std::move(make_inner)},
+        object_{std::make_shared<Object>(std::move(codec))} {}
 
   /// Errors: `busy` while a writer is open, `no_space` (memory), `closed`; those of the backend beneath, and those of reading where an
   ///         earlier change gave no answer: whether it was done is looked at then.
@@ -103,7 +111,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
       if (!sink) return std::unexpected{std::move(sink).error()};
       if (*table == nullptr) return new_object<Appender>(std::move(*state), std::move(*sink));
       const FrameTable::Ends ends = (*table)->ends();
-      return Appender{std::move(*state), object_, std::move(*table), FrameList{shape(), ends.size, ends.stored}, false, std::move(*sink)};
+      return Appender{std::move(*state), object_,         std::move(*table), FrameList{shape(), ends.size, ends.stored}, false,
+                      limit(),           std::move(*sink)};
     });
   }
   /// The bytes of a chunk: extensions that begin at multiples of it go on in the same run of frames.
@@ -171,23 +180,74 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     });
   }
 
-  /// Of an object that is written at once: one that is extended at other sizes than multiples of the chunk takes more of the store.
+  /// Gives a copy of the content, decoded, the lasting name `destination`: it is written to another location of the same storage first.
+  /// Errors: `not_found`, `corrupted`, `busy` while a writer is open, `no_space` (memory too), `closed`; those of the backend beneath.
+  ///         The destination is as publish() there leaves it. Cost: a pass over the content.
+  [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode)
+    requires(Declares::may(Capability::publish))
+  {
+    auto state = rules_.start_writer("publish");
+    if (!state) return std::unexpected{std::move(state).error()};
+    try {
+      auto source = open();
+      if (!source) return std::unexpected{std::move(source).error()};
+      auto copy = make_inner_();
+      if (!copy) return std::unexpected{std::move(copy).error()};
+      auto sink = copy->create();
+      if (!sink) return std::unexpected{std::move(sink).error()};
+      FrameMemory<Codec::is_secret> memory;
+      const auto block = memory.first(shape().chunk_bytes, shape().chunk_bytes);
+      for (;;) {
+        const auto count = source->read(block);
+        if (!count) return std::unexpected{count.error()};
+        if (*count == 0) break;
+        if (auto written = sink->write(block.first(*count)); !written) return written;
+      }
+      if (auto closed = sink->close(); !closed) return closed;
+      return copy->publish(destination, mode);
+    } catch (const std::bad_alloc&) {
+      return failure(errc::no_space, "publish", "out of memory");
+    }
+  }
+
+  /// How long the object may become. Extensions that begin at other sizes than multiples of the chunk take more of the store: after many
+  /// of them it is less than it was.
   [[nodiscard]] std::uint64_t max_object_size() const noexcept
     requires(Declares::may(Capability::max_object_size))
   {
-    constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
-    if (object_ == nullptr || !this->declares(Capability::max_object_size)) return no_limit;
-    const std::uint64_t stored = inner_.max_object_size();
-    const FrameShape s = shape();
-    if (stored == no_limit) return no_limit;
-    if (stored <= s.header_bytes) return 0;
-    const std::uint64_t full = (stored - s.header_bytes) / (s.chunk_bytes + s.overhead_bytes);
-    const std::uint64_t rest = (stored - s.header_bytes) % (s.chunk_bytes + s.overhead_bytes);
-    return full * s.chunk_bytes + (rest > s.overhead_bytes ? rest - s.overhead_bytes : 0);
+    return rules_.check("max_object_size") ? limit() : no_limit;  // in a forked child another thread may have held the lock
   }
 
  private:
+  static constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
+
   [[nodiscard]] FrameShape shape() const noexcept { return object_->codec->shape(); }
+
+  // How much content `stored` bytes of frames hold.
+  [[nodiscard]] std::uint64_t content_of(std::uint64_t stored) const noexcept {
+    const FrameShape s = shape();
+    const std::uint64_t rest = stored % (s.chunk_bytes + s.overhead_bytes);
+    return stored / (s.chunk_bytes + s.overhead_bytes) * s.chunk_bytes + (rest > s.overhead_bytes ? rest - s.overhead_bytes : 0);
+  }
+
+  [[nodiscard]] std::uint64_t limit(bool of_new_object = false) const noexcept {
+    if constexpr (!Declares::may(Capability::max_object_size)) return no_limit;
+    else {
+      if (!this->declares(Capability::max_object_size)) return no_limit;
+      const std::uint64_t stored = inner_.max_object_size();
+      if (stored == no_limit) return no_limit;
+      const FrameShape s = shape();
+      // Kept back, so that an object which was extended a few times can be as long as one that was written at once.
+      constexpr std::uint64_t extensions = 64;
+      const std::uint64_t spare = s.header_bytes + std::min<std::uint64_t>(extensions * s.overhead_bytes, stored / 8);
+      const std::uint64_t most = stored > spare ? content_of(stored - spare) : 0;
+      const Table table = of_new_object ? Table{} : object_->candidates().committed;
+      if (table == nullptr) return most;
+      const FrameTable::Ends ends = table->ends();
+      const std::uint64_t stored_end = std::max(ends.stored, ends.stored_perhaps.value_or(0));
+      return std::max(ends.size, std::min(most, ends.size + content_of(stored > stored_end ? stored - stored_end : 0)));
+    }
+  }
 
   template <class Handle, class Make>
   [[nodiscard]] static Result<Handle> guarded(OperationName operation, Make&& make) {
@@ -201,7 +261,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   template <class Handle, class Sink>
   [[nodiscard]] Handle new_object(WriterState<NoObject> state, Sink sink) {
     auto table = std::make_shared<FrameTable>(shape(), object_->next_number());
-    return Handle{std::move(state), object_, std::move(table), FrameList{shape(), 0, shape().header_bytes}, true, std::move(sink)};
+    return Handle{std::move(state), object_,        std::move(table), FrameList{shape(), 0, shape().header_bytes}, true,
+                  limit(true),      std::move(sink)};
   }
 
   template <class Change>
@@ -313,6 +374,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   }
 
   Inner inner_;
+  MakeInner make_inner_;
   std::shared_ptr<Object> object_;
   LocationState<NoObject> rules_;
 };

@@ -27,16 +27,17 @@ class FramedWriter {
  public:
   /// Starts a new object, `table`, or extends the committed one: `added` says from where.
   FramedWriter(WriterState<NoObject> state, std::shared_ptr<FramedObject<Codec>> object, std::shared_ptr<FrameTable> table, FrameList added,
-               bool is_new, Sink sink)
+               bool is_new, std::uint64_t limit, Sink sink)
       : state_{std::move(state)},
         object_{std::move(object)},
         table_{std::move(table)},
         added_{std::move(added)},
         sink_{std::move(sink)},
         needs_header_{is_new},
-        is_new_{is_new} {}
+        is_new_{is_new},
+        limit_{limit} {}
 
-  /// Errors: `closed`, `no_space` (memory too); those of the sink and of the codec. The first one is final.
+  /// Errors: `limit_exceeded`, `closed`, `no_space` (memory too); those of the sink and of the codec. The first one is final.
   [[nodiscard]] Result<void> write(std::span<const std::byte> bytes) {
     return state_.write([&] { return store(bytes); });
   }
@@ -59,6 +60,7 @@ class FramedWriter {
 
   [[nodiscard]] Result<void> store(std::span<const std::byte> bytes) {
     const std::size_t chunk = shape().chunk_bytes;
+    if (bytes.size() > limit_ - added_.size() - waiting_) return failure(errc::limit_exceeded, "write", "more than the largest object");
     while (!bytes.empty()) {
       if (waiting_ == 0 && bytes.size() >= chunk) {
         if (auto stored = store_frame(bytes.first(chunk)); !stored) return stored;
@@ -139,6 +141,7 @@ class FramedWriter {
   std::size_t waiting_ = 0;  // bytes of `plain_`
   bool needs_header_;
   bool is_new_;
+  std::uint64_t limit_;  // of the object's size
 };
 
 }  // namespace hybridbuffer::detail

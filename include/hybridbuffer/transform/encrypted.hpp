@@ -17,7 +17,7 @@ namespace hybridbuffer {
 ///
 /// Whoever can read and change the store learns how long objects are and when they change, nothing else; whatever he changes, removes,
 /// reorders, repeats, brings back from an earlier time or takes from elsewhere reads as `corrupted`. Keeps reader_at, seeker, append,
-/// shrink, discard and max_object_size where `Inner` has them.
+/// shrink, discard, publish (of the content, decrypted) and max_object_size where `Inner` has them.
 template <storage_backend Inner>
 using EncryptedBackend = detail::FramedBackend<EncryptionCodec, Inner>;
 
@@ -32,7 +32,7 @@ class EncryptedStorage {
  public:
   /// What is wrong with the options is said by create_backend().
   explicit EncryptedStorage(Inner inner, EncryptionOptions options = {})
-      : inner_{std::move(inner)},
+      : inner_{std::make_shared<const Inner>(std::move(inner))},
         options_{std::move(options)},
         cipher_{chosen(options_.cipher)},
         aead_{detail::Aead::fetch(name_of(cipher_))} {}
@@ -47,9 +47,10 @@ class EncryptedStorage {
     try {
       auto codec = EncryptionCodec::make(options_, *aead_, cipher_);
       if (!codec) return std::unexpected{std::move(codec).error()};
-      auto inner = inner_.create_backend();
+      auto inner = inner_->create_backend();
       if (!inner) return std::unexpected{std::move(inner).error()};
-      return EncryptedBackend<backend_of_t<Inner>>{std::make_shared<const EncryptionCodec>(std::move(*codec)), std::move(*inner)};
+      return EncryptedBackend<backend_of_t<Inner>>{std::make_shared<const EncryptionCodec>(std::move(*codec)), std::move(*inner),
+                                                   [storage = inner_] { return storage->create_backend(); }};
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "make an encrypted location", "out of memory");
     }
@@ -65,7 +66,7 @@ class EncryptedStorage {
   }
   static const char* name_of(Cipher cipher) noexcept { return cipher == Cipher::chacha20_poly1305 ? "ChaCha20-Poly1305" : "AES-256-GCM"; }
 
-  Inner inner_;
+  std::shared_ptr<const Inner> inner_;  // which locations use to publish
   EncryptionOptions options_;
   Cipher cipher_;
   Result<detail::Aead> aead_;
