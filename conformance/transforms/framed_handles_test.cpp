@@ -104,8 +104,9 @@ struct NumberCodec {
 struct World {
   std::shared_ptr<Moments> moments = std::make_shared<Moments>();
   OpenStorage storage;
-  detail::FramedBackend<NumberCodec, SlowBackend> backend{std::make_shared<const NumberCodec>(moments),
-                                                          SlowBackend{*storage.create_backend(), moments}};
+  detail::FramedBackend<NumberCodec, SlowBackend> backend{std::make_shared<const NumberCodec>(moments), make(), {}};
+
+  SlowBackend make() { return {*storage.create_backend(), moments}; }
 };
 
 BOOST_AUTO_TEST_CASE(a_reader_at_the_end_takes_an_extension_that_is_not_yet_known_for_no_damage) {

@@ -16,8 +16,8 @@ namespace hybridbuffer {
 /// A location whose object is stored compressed, in a location of `Inner`.
 ///
 /// Chunks are compressed each on its own, so any of them can be read without those before it. What was damaged, moved or brought back in
-/// the store reads as `corrupted`, and no decoder sees it. Keeps reader_at, seeker, append, shrink, discard and max_object_size where
-/// `Inner` has them.
+/// the store reads as `corrupted`, and no decoder sees it. Keeps reader_at, seeker, append, shrink, discard, publish (of the
+/// content, as it is) and max_object_size where `Inner` has them.
 template <storage_backend Inner>
 using CompressedBackend = detail::FramedBackend<CompressionCodec, Inner>;
 
@@ -32,7 +32,7 @@ class CompressedStorage {
  public:
   /// What is wrong with the options is said by create_backend(). Errors: std::bad_alloc.
   CompressedStorage(Inner inner, const CompressionMethod& method, const CompressionOptions& options = {})
-      : inner_{std::move(inner)},
+      : inner_{std::make_shared<const Inner>(std::move(inner))},
         compressor_{detail::compressor_of(method)},
         options_{options},
         shared_{std::make_shared<detail::CompressionShared>(method)} {}
@@ -46,10 +46,10 @@ class CompressedStorage {
     if (!detail::is_usable(compressor_))
       return failure(errc::invalid_argument, "make a compressed location", "the codec has no such level");
     try {
-      auto inner = inner_.create_backend();
+      auto inner = inner_->create_backend();
       if (!inner) return std::unexpected{std::move(inner).error()};
       return CompressedBackend<backend_of_t<Inner>>{std::make_shared<const CompressionCodec>(shared_, compressor_, options_.chunk_bytes),
-                                                    std::move(*inner)};
+                                                    std::move(*inner), [storage = inner_] { return storage->create_backend(); }};
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "make a compressed location", "out of memory");
     }
@@ -59,7 +59,7 @@ class CompressedStorage {
   static constexpr std::size_t least_chunk = 16;
   static constexpr std::size_t most_chunk = std::size_t{16} << 20U;
 
-  Inner inner_;
+  std::shared_ptr<const Inner> inner_;  // which locations use to publish
   detail::Compressor compressor_;
   CompressionOptions options_;
   std::shared_ptr<detail::CompressionShared> shared_;

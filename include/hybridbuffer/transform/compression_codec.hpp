@@ -58,11 +58,11 @@ struct CompressionShared {
 [[nodiscard]] inline Compressor compressor_of(const CompressionMethod& method) noexcept {
   struct Visitor {
     Compressor operator()(const Zstd& m) const noexcept { return {FrameCodec::zstd, m.level.number(1, 3, 7, 19)}; }
-    Compressor operator()(const Lz4& m) const noexcept { return {FrameCodec::lz4, m.level.number(-7, 0, 9, 12)}; }
+    Compressor operator()(const Lz4& m) const noexcept { return {FrameCodec::lz4, m.level.number(-7, 0, 4, 12)}; }
     Compressor operator()(const Snappy& /*none*/) const noexcept { return {FrameCodec::snappy, 0}; }
-    Compressor operator()(const Gzip& m) const noexcept { return {FrameCodec::gzip, m.level.number(1, 6, 8, 9)}; }
-    Compressor operator()(const Zlib& m) const noexcept { return {FrameCodec::zlib, m.level.number(1, 6, 8, 9)}; }
-    Compressor operator()(const Deflate& m) const noexcept { return {FrameCodec::deflate, m.level.number(1, 6, 8, 9)}; }
+    Compressor operator()(const Gzip& m) const noexcept { return {FrameCodec::gzip, m.level.number(1, 6, 7, 9)}; }
+    Compressor operator()(const Zlib& m) const noexcept { return {FrameCodec::zlib, m.level.number(1, 6, 7, 9)}; }
+    Compressor operator()(const Deflate& m) const noexcept { return {FrameCodec::deflate, m.level.number(1, 6, 7, 9)}; }
     Compressor operator()(const Auto& /*for each chunk*/) const noexcept { return {}; }
   };
   return std::visit(Visitor{}, method);
