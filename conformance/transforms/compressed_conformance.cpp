@@ -20,11 +20,6 @@ struct Compressed {
 
 struct Harness : testing::TransformHarness<testing::HYBRIDBUFFER_BASE, Compressed> {
   static constexpr conformance::Integrity integrity = conformance::Integrity::checksum;
-
-  Harness() {
-    // Less than beneath, for frames take room.
-    if constexpr (requires { this->max_object_size; }) this->max_object_size = this->make_backend()->max_object_size();
-  }
 };
 
 }  // namespace
