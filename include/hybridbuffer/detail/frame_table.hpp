@@ -30,8 +30,8 @@ class FrameTable {
   struct Ends {
     std::uint64_t size;
     std::uint64_t stored;
-    // What a change that gave no answer would have made of it:
-    std::optional<std::uint64_t> stored_perhaps{};  ///< where the store ends, after an extension that readers were told is not there
+    // What a change that gave no answer yet, or never, would have made of it:
+    std::optional<std::uint64_t> stored_perhaps{};  ///< where the store ends, with an extension of which readers know nothing
     std::optional<std::uint64_t> size_perhaps{};    ///< how long the object is, after a cut
   };
   [[nodiscard]] Ends ends() const {
@@ -71,7 +71,7 @@ class FrameTable {
       stored_perhaps_.reset();
     });
   }
-  void note_stored_perhaps(std::uint64_t end) {
+  void note_stored_perhaps(std::optional<std::uint64_t> end) {
     locked([&] { stored_perhaps_ = end; });
   }
   void note_size_perhaps(std::uint64_t size) {

@@ -152,10 +152,22 @@ class FramedReader {
   [[nodiscard]] Result<void> load(const Frame& frame, std::span<std::byte> plain) {
     const FrameShape shape = view_.shape();
     const auto stored = stored_.first(frame.stored_size, shape.chunk_bytes + shape.overhead_bytes);
-    if (auto moved = move_source(frame.stored_offset); !moved) return moved;
-    auto filled = fill_from_store(stored, [&](std::size_t, std::span<std::byte> rest) { return read_source(rest); });
+    if (stored_number_ != frame.number) {
+      stored_number_ = 0;
+      if (auto moved = move_source(frame.stored_offset); !moved) return moved;
+      stored_number_ = frame.number;
+      stored_filled_ = 0;
+    }
+    // A source cannot go back everywhere: what it gave before it failed is kept for the next call.
+    auto filled = fill_from_store(stored.subspan(stored_filled_), [&](std::size_t, std::span<std::byte> rest) {
+      auto count = read_source(rest);
+      if (count) stored_filled_ += *count;
+      return count;
+    });
     if (!filled) return filled;
-    return view_.decode(frame, stored, plain);
+    auto decoded = view_.decode(frame, stored, plain);
+    if (decoded) stored_number_ = 0;
+    return decoded;
   }
 
   [[nodiscard]] Result<void> move_source(std::uint64_t target) {
@@ -205,6 +217,8 @@ class FramedReader {
   std::uint64_t source_at_;
   std::uint64_t position_ = 0;
   FrameMemory<false> stored_;
+  std::uint64_t stored_number_ = 0;  // of the frame of which `stored_` holds the first `stored_filled_` bytes; 0 for none
+  std::size_t stored_filled_ = 0;
   FrameMemory<Codec::is_secret> plain_;
   std::uint64_t plain_number_ = 0;  // of the frame that `plain_` holds; 0 for none
 };

@@ -114,12 +114,13 @@ class FramedWriter {
     if (is_new_) {
       table_->absorb(added_);
       object_->set_pending(table_);
+    } else {
+      table_->note_stored_perhaps(added_.stored_end());  // readers see it in the store before the table has it
     }
     auto closed = sink_.close();
-    if (!closed && closed.error().is_indeterminate()) {
-      if (!is_new_) table_->note_stored_perhaps(added_.stored_end());
-    } else if (!closed && is_new_) {
-      object_->set_pending({});
+    if (!closed && !closed.error().is_indeterminate()) {
+      if (is_new_) object_->set_pending({});
+      else table_->note_stored_perhaps({});
     }
     return closed;
   }
