@@ -19,6 +19,11 @@ namespace hybridbuffer {
 template <class Object>
 class WriterState;
 
+namespace detail {
+/// The `Object` of who needs the rules and keeps the object elsewhere.
+struct NoObject {};
+}  // namespace detail
+
 /// What a backend shares with its writers: the committed `Object`, under a lock, and who may change it.
 ///
 /// `Object` is whatever stands for the committed object (a shared pointer, a descriptor and a size); a value-initialised one means

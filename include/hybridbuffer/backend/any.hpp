@@ -234,9 +234,12 @@ class AnyStorage {
  public:
   /// Errors: std::bad_alloc.
   template <class Storage>
-    requires(!std::same_as<Storage, AnyStorage>) && detail::has_create_backend<Storage> && storage_factory<Storage>
+    requires(!std::same_as<Storage, AnyStorage>) && detail::has_create_backend<Storage>
   AnyStorage(Storage storage)  // NOLINT(google-explicit-constructor): it is one, and keeps all that it can do
-      : make_{[storage = std::move(storage)]() -> Result<AnyBackend> { return erase(storage.create_backend()); }} {}
+      : make_{[storage = std::move(storage)]() -> Result<AnyBackend> { return erase(storage.create_backend()); }} {
+    // Not above: whether a storage over an AnyStorage can be moved would depend on whether it converts to one, and that on whether it can.
+    static_assert(storage_factory<Storage>);
+  }
 
   /// A new, empty location.
   /// Errors: those of the factory; `closed` after a move; `no_space` when the backend does not fit in an AnyBackend and there is no memory.

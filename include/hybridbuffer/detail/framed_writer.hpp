@@ -15,9 +15,6 @@
 
 namespace hybridbuffer::detail {
 
-/// Who may change a location: the rules of handles, without an object of their own.
-struct NoObject {};
-
 /// Encodes what is written, frame by frame, into a writer of the backend beneath; close() commits there and then in the table.
 ///
 /// Cost: full frames are encoded straight from the caller's memory; the rest waits in memory of one frame.

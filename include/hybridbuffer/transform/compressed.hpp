@@ -40,7 +40,7 @@ class CompressedStorage {
   /// Errors: `invalid_argument` for options out of range, `no_space` (memory); those of the storage beneath. Threads: any
   ///         number at once.
   [[nodiscard]] Result<CompressedBackend<backend_of_t<Inner>>> create_backend() const {
-    if (options_.chunk_bytes < least_chunk || options_.chunk_bytes > most_chunk) {
+    if (options_.chunk_bytes < CompressionOptions::least_chunk || options_.chunk_bytes > CompressionOptions::most_chunk) {
       return failure(errc::invalid_argument, "make a compressed location", "chunk_bytes is not within 16 bytes and 16 MiB");
     }
     if (!detail::is_usable(compressor_))
@@ -56,9 +56,6 @@ class CompressedStorage {
   }
 
  private:
-  static constexpr std::size_t least_chunk = 16;
-  static constexpr std::size_t most_chunk = std::size_t{16} << 20U;
-
   std::shared_ptr<const Inner> inner_;  // which locations use to publish
   detail::Compressor compressor_;
   CompressionOptions options_;

@@ -73,6 +73,9 @@ struct Auto {
 using CompressionMethod = std::variant<Zstd, Lz4, Snappy, Gzip, Zlib, Deflate, Auto>;
 
 struct CompressionOptions {
+  static constexpr std::size_t least_chunk = 16;
+  static constexpr std::size_t most_chunk = std::size_t{16} << 20U;
+
   /// Bytes of content that are compressed together, 16 to 16 MiB. A read of any of them decompresses all; more of them compress better.
   std::size_t chunk_bytes = std::size_t{64} * 1024;
 };

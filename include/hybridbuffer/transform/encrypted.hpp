@@ -6,7 +6,6 @@
 #include <hybridbuffer/transform/encryption_codec.hpp>
 #include <hybridbuffer/transform/encryption_options.hpp>
 
-#include <cstddef>
 #include <memory>
 #include <new>
 #include <utility>
@@ -40,7 +39,7 @@ class EncryptedStorage {
   /// Errors: `invalid_argument` for options out of range, `unsupported` when OpenSSL has no such cipher, `no_space` (memory); those of
   ///         getrandom(2) and of the storage beneath. Threads: any number at once.
   [[nodiscard]] Result<EncryptedBackend<backend_of_t<Inner>>> create_backend() const {
-    if (options_.chunk_bytes < least_chunk || options_.chunk_bytes > most_chunk) {
+    if (options_.chunk_bytes < EncryptionOptions::least_chunk || options_.chunk_bytes > EncryptionOptions::most_chunk) {
       return failure(errc::invalid_argument, "make an encrypted location", "chunk_bytes is not within 16 bytes and 16 MiB");
     }
     if (!aead_) return std::unexpected{aead_.error()};
@@ -57,9 +56,6 @@ class EncryptedStorage {
   }
 
  private:
-  static constexpr std::size_t least_chunk = 16;
-  static constexpr std::size_t most_chunk = std::size_t{16} << 20U;
-
   static Cipher chosen(Cipher wanted) noexcept {
     if (wanted != Cipher::automatic) return wanted;
     return detail::has_aes_instructions() ? Cipher::aes_256_gcm : Cipher::chacha20_poly1305;

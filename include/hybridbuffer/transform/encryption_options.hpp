@@ -16,6 +16,9 @@ enum class Cipher : std::uint8_t {
 };
 
 struct EncryptionOptions {
+  static constexpr std::size_t least_chunk = 16;
+  static constexpr std::size_t most_chunk = std::size_t{16} << 20U;
+
   Cipher cipher = Cipher::automatic;
   /// Bytes of content that are encrypted together, 16 to 16 MiB. A read of any of them decrypts all; each takes 16 bytes more of the store.
   std::size_t chunk_bytes = std::size_t{64} * 1024;

@@ -96,8 +96,6 @@ class RetriedLocation {
   KnownSize size_;
 };
 
-struct NoObject {};  // the location's state is only about who may write
-
 }  // namespace detail
 
 /// Writes, and keeps what it wrote, up to RetryOptions::replay_bytes, to write it again to a new inner writer when the inner one fails.

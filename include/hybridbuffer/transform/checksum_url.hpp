@@ -1,0 +1,24 @@
+#pragma once
+
+#include <hybridbuffer/error.hpp>
+#include <hybridbuffer/storage_registry.hpp>
+#include <hybridbuffer/transform/checksummed.hpp>
+
+namespace hybridbuffer {
+
+/// `checksum=crc32c`: checksummed() for a storage URL. With `checksum_chunk=64KiB`.
+[[nodiscard]] inline StorageTransform checksum_transform() {
+  return {.parameter = "checksum",
+          .parameters = {"checksum_chunk"},
+          .make = [](const AnyStorage& inner, const UrlParameters& parameters) -> Result<AnyStorage> {
+            ChecksumOptions options;
+            bool is_crc32c = true;
+            UrlParameterReader reader{parameters};
+            reader.choice("checksum", is_crc32c, {{"crc32c", true}}).size("checksum_chunk", options.chunk_bytes);
+            if (options.chunk_bytes == 0) reader.refuse("checksum_chunk", "not zero");
+            if (auto read = reader.status(); !read) return std::unexpected{std::move(read).error()};
+            return checksummed(inner, options);
+          }};
+}
+
+}  // namespace hybridbuffer
