@@ -11,7 +11,7 @@ Result<void> run() {
   }
   std::printf("%zu bytes, %zu of them in storage\n", std::size_t{buffer.size()}, std::size_t{buffer.stats().stored});
   const auto line = buffer.read_line();  // bytes come back in the order in which they were appended
-  if (line && *line) std::printf("the first line: %s\n", (*line)->c_str());
+  if (line) std::printf("the first line: %s\n", line->value_or("none").c_str());
   return buffer.discard_read();  // gives back what was read, in memory and in storage
 }
 

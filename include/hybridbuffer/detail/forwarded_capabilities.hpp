@@ -1,0 +1,142 @@
+#pragma once
+
+#include <hybridbuffer/error.hpp>
+#include <hybridbuffer/storage.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+/// \file
+/// What every transform needs: a Backend made out of a Backend declares what the inner one declares, less what it cannot keep and more
+/// what it brings, at compile time or at run time as the inner one does; and its optional members exist exactly when they may be there.
+
+namespace hybridbuffer::detail {
+
+/// All that `B` may declare: what it declares at compile time, or every member that it has where it declares at run time.
+template <class B>
+[[nodiscard]] consteval Capabilities possible_capabilities() {
+  constexpr unsigned count = 11;  // of the enumerators
+  static_assert(static_cast<unsigned>(Capability::max_object_size) == 1U << (count - 1U));
+  Capabilities all;
+  for (unsigned bit = 0; bit != count; ++bit) {
+    const auto member = static_cast<Capability>(1U << bit);
+    if (may_have<B>(member)) all = all.with(member);
+  }
+  return all;
+}
+
+/// Base of a backend that is made out of others: its capabilities.
+///
+/// `Rule` says how they follow from those of the inner backends, in their order:
+///
+///     struct Rule {
+///       static constexpr Capabilities declared(Capabilities inner) noexcept { return inner.without(Capability::map); }
+///     };
+///     template <storage_backend Inner>
+///     class MyBackend : public detail::ForwardedCapabilities<Rule, Inner> {
+///       using Declares = detail::ForwardedCapabilities<Rule, Inner>;
+///      public:
+///       explicit MyBackend(Inner inner) : Declares{inner}, inner_{std::move(inner)} {}
+///       [[nodiscard]] Result<void> shrink(std::uint64_t n) requires(Declares::may(Capability::shrink)) { return inner_.shrink(n); }
+///     };
+///
+/// `capabilities()` is static and constexpr when every inner backend declares at compile time (or nothing), else a const member that
+/// tells what they declared at construction.
+/// Requires: more inner capabilities never give fewer of `Rule`'s.
+template <class Rule, class... Inner>
+class ForwardedCapabilities {
+  static constexpr bool at_run_time = (declares_at_run_time<Inner> || ...);
+  struct Nothing {};
+
+ public:
+  [[nodiscard]] static constexpr Capabilities capabilities() noexcept
+    requires(!at_run_time)
+  {
+    return Rule::declared(possible_capabilities<Inner>()...);
+  }
+  [[nodiscard]] constexpr Capabilities capabilities() const noexcept
+    requires(at_run_time)
+  {
+    return declared_;
+  }
+
+ protected:
+  explicit constexpr ForwardedCapabilities([[maybe_unused]] const Inner&... inner) noexcept {
+    if constexpr (at_run_time) declared_ = Rule::declared(capabilities_of(inner)...);
+  }
+
+  /// What the requires-clause of an optional member asks: whether it exists.
+  [[nodiscard]] static consteval bool may(Capability member) { return Rule::declared(possible_capabilities<Inner>()...).has(member); }
+
+  /// Whether it may be called on this object.
+  [[nodiscard]] constexpr bool declares(Capability member) const noexcept {
+    if constexpr (at_run_time) return declared_.has(member);
+    else return may(member);
+  }
+
+ private:
+  [[no_unique_address]] std::conditional_t<at_run_time, Capabilities, Nothing> declared_;
+};
+
+// What the members of `B` hand out; NoHandle where it has no such member ------------------------------------------------------------
+
+struct NoHandle {};
+
+template <class B, Capability member>
+struct HandleOf {
+  using type = NoHandle;
+};
+template <class B>
+  requires(may_have<B>(Capability::append))
+struct HandleOf<B, Capability::append> {
+  using type = value_of<decltype(std::declval<B&>().append())>;
+};
+template <class B>
+  requires(may_have<B>(Capability::reader_at))
+struct HandleOf<B, Capability::reader_at> {
+  using type = value_of<decltype(std::declval<const B&>().open_reader_at())>;
+};
+template <class B>
+  requires(may_have<B>(Capability::seeker))
+struct HandleOf<B, Capability::seeker> {
+  using type = value_of<decltype(std::declval<const B&>().open_seeker())>;
+};
+template <class B>
+  requires(may_have<B>(Capability::map))
+struct HandleOf<B, Capability::map> {
+  using type = value_of<decltype(std::declval<const B&>().map(0, 0))>;
+};
+
+/// What create() gives; append() may give another type.
+template <class B>
+using writer_of = value_of<decltype(std::declval<B&>().create())>;
+template <class B>
+using appender_of = typename HandleOf<B, Capability::append>::type;
+template <class B>
+using reader_of = value_of<decltype(std::declval<const B&>().open())>;
+template <class B>
+using reader_at_of = typename HandleOf<B, Capability::reader_at>::type;
+template <class B>
+using seeker_of = typename HandleOf<B, Capability::seeker>::type;
+template <class B>
+using window_of = typename HandleOf<B, Capability::map>::type;
+
+// Sizes of handles ------------------------------------------------------------------------------------------------------------------
+
+/// A handle that knows how long its object is (D8), as a number or as a Result: a wrapper's handle has `size()` where the inner one has.
+template <class H>
+concept tells_size = requires(const H& h) {
+  { h.size() } -> std::convertible_to<std::uint64_t>;
+} || requires(const H& h) {
+  { h.size() } -> std::same_as<Result<std::uint64_t>>;
+};
+
+/// Errors: those of the handle.
+template <tells_size H>
+[[nodiscard]] Result<std::uint64_t> size_of(const H& handle) {
+  return handle.size();
+}
+
+}  // namespace hybridbuffer::detail
