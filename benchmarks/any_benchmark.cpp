@@ -84,7 +84,7 @@ class Appends {
 };
 
 template <class Storage>
-void append(benchmark::State& state, Storage storage) {
+void append(benchmark::State& state, const Storage& storage) {
   compare(state, Appends{storage.create_backend().value()}, Appends{AnyBackend{storage.create_backend().value()}});
 }
 
@@ -102,7 +102,7 @@ class Reads {
 
 /// Both read one object: where it lies in memory makes more of a difference than anything else.
 template <class Storage>
-void read_at(benchmark::State& state, Storage storage) {
+void read_at(benchmark::State& state, const Storage& storage) {
   auto backend = storage.create_backend().value();
   auto writer = backend.create().value();
   for (std::uint64_t i = 0; i != blocks; ++i) {
@@ -129,7 +129,7 @@ class BufferAppends {
 };
 
 template <class Storage>
-void append_to_buffer(benchmark::State& state, Storage storage) {
+void append_to_buffer(benchmark::State& state, const Storage& storage) {
   compare(state, BufferAppends{HybridBuffer{SegmentedMemory<>{}, SpillAt{0}, storage}},
           BufferAppends{HybridBuffer{SegmentedMemory<>{}, SpillAt{0}, AnyStorage{storage}}});
 }
