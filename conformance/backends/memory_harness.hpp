@@ -26,8 +26,10 @@ struct MemoryHarness : BlockCounts<StoreAllocations::counts_blocks> {
   static constexpr std::string_view name = block_bytes == MemoryBackend::block_bytes ? "MemoryBackend" : "MemoryBackend, small blocks";
   static constexpr std::uint64_t chunk_size = block_bytes;
 
-  Result<BasicMemoryBackend<block_bytes>> make_backend() { return BasicMemoryStorage<block_bytes>{}.create_backend(); }
-  Result<BasicMemoryStorage<block_bytes>> make_storage() { return BasicMemoryStorage<block_bytes>{}; }
+  using Storage = BasicMemoryStorage<block_bytes>;
+
+  Result<BasicMemoryBackend<block_bytes>> make_backend() { return Storage{}.create_backend(); }
+  Result<Storage> make_storage() { return Storage{}; }
 
 #ifndef HYBRIDBUFFER_WITHOUT_ALLOCATIONS
   std::uint64_t primitive_calls() { return StoreAllocations::calls(); }

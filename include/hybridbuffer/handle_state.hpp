@@ -182,6 +182,16 @@ class WriterState {
     return verdict_;
   }
 
+  /// Runs `function()`, which returns Result<void>, under the location's lock: neither a removal nor another writer comes in between.
+  /// Errors: `closed` as write(); `not_found` when the object was removed or the backend destroyed meanwhile; those of `function`.
+  template <class Function>
+  [[nodiscard]] Result<void> while_current(OperationName operation, Function&& function) {
+    if (phase_ == Phase::closed || !shared_->is_ours()) return failure(errc::closed, operation);
+    const detail::LightGuard guard{shared_->lock};
+    if (shared_->generation != generation_) return failure(errc::not_found, operation, "its location was removed");
+    return function();
+  }
+
   /// True while a write or a commit could still succeed.
   [[nodiscard]] bool is_open() const noexcept { return phase_ == Phase::open; }
 

@@ -50,8 +50,8 @@ void meta_3(Context& c) {
   if (!c.needs(c.hooks().inject, "inject")) return;
   // Every primitive of a life cycle fails from the k-th on: something has to be reported.
   const std::uint64_t size = std::min<std::uint64_t>(2 * c.chunk() + 1, c.most());
+  Location location = c.make();  // which may need the store, and fail with it
   const auto cycle_reports = [&] {
-    Location location = c.make();
     const Object content = c.object(location, size);
     auto writer = location.create();
     if (!writer) return true;

@@ -4,7 +4,9 @@
 #include <hybridbuffer/storage.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -26,6 +28,11 @@ template <class B>
   }
   return all;
 }
+
+/// The rule of a wrapper that keeps everything.
+struct SameCapabilities {
+  [[nodiscard]] static constexpr Capabilities declared(Capabilities inner) noexcept { return inner; }
+};
 
 /// Base of a backend that is made out of others: its capabilities.
 ///
@@ -63,12 +70,18 @@ class ForwardedCapabilities {
   }
 
  protected:
-  explicit constexpr ForwardedCapabilities([[maybe_unused]] const Inner&... inner) noexcept {
+  /// For who has no inner backend yet.
+  constexpr ForwardedCapabilities() noexcept
+    requires(!at_run_time)
+  = default;
+  explicit constexpr ForwardedCapabilities([[maybe_unused]] const Inner&... inner) noexcept
+    requires(sizeof...(Inner) != 0)
+  {
     if constexpr (at_run_time) declared_ = Rule::declared(capabilities_of(inner)...);
   }
 
   /// What the requires-clause of an optional member asks: whether it exists.
-  [[nodiscard]] static consteval bool may(Capability member) { return Rule::declared(possible_capabilities<Inner>()...).has(member); }
+  [[nodiscard]] static constexpr bool may(Capability member) { return Rule::declared(possible_capabilities<Inner>()...).has(member); }
 
   /// Whether it may be called on this object.
   [[nodiscard]] constexpr bool declares(Capability member) const noexcept {
@@ -82,7 +95,17 @@ class ForwardedCapabilities {
 
 // What the members of `B` hand out; NoHandle where it has no such member ------------------------------------------------------------
 
-struct NoHandle {};
+/// A handle of every kind, so that a wrapper can name the types of all its handles. Nobody has one: what would make it does not exist.
+struct NoHandle {
+  [[nodiscard]] Result<void> write(std::span<const std::byte> bytes);
+  [[nodiscard]] Result<void> write(std::span<const std::span<const std::byte>> pieces);
+  [[nodiscard]] Result<void> close();
+  [[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes);
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const;
+  [[nodiscard]] Result<std::uint64_t> seek(std::int64_t offset, Whence whence);
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept;
+};
+static_assert(gathering_writer<NoHandle> && reader_at<NoHandle> && seeker<NoHandle> && mapped_window<NoHandle>);
 
 template <class B, Capability member>
 struct HandleOf {

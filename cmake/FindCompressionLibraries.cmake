@@ -1,0 +1,28 @@
+# What transform/compressed.hpp links: zstd, lz4, snappy, zlib and xxHash, as one target, CompressionLibraries::all. Of some of them the
+# packages bring a CMake configuration, of others not, and its target is called otherwise from version to version.
+set(compression_variables)
+foreach(pair zstd:zstd.h lz4:lz4hc.h snappy:snappy-c.h z:zlib.h xxhash:xxhash.h)
+  string(REPLACE ":" ";" pair ${pair})
+  list(GET pair 0 library)
+  list(GET pair 1 header)
+  string(TOUPPER CompressionLibraries_${library} variable)
+  find_path(${variable}_INCLUDE_DIR ${header})
+  find_library(${variable}_LIBRARY ${library})
+  mark_as_advanced(${variable}_INCLUDE_DIR ${variable}_LIBRARY)
+  list(APPEND compression_variables ${variable}_LIBRARY ${variable}_INCLUDE_DIR)
+endforeach()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(CompressionLibraries REQUIRED_VARS ${compression_variables})
+
+if(CompressionLibraries_FOUND AND NOT TARGET CompressionLibraries::all)
+  add_library(CompressionLibraries::all INTERFACE IMPORTED GLOBAL)
+  foreach(variable IN LISTS compression_variables)
+    if(variable MATCHES "_LIBRARY$")
+      target_link_libraries(CompressionLibraries::all INTERFACE ${${variable}})
+    else()
+      target_include_directories(CompressionLibraries::all INTERFACE ${${variable}})
+    endif()
+  endforeach()
+endif()
+unset(compression_variables)

@@ -1,0 +1,66 @@
+#define BOOST_TEST_MODULE compressed_threads
+#include "compressed_support.hpp"
+
+#include <hybridbuffer/backend/memory.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <thread>
+#include <vector>
+
+// One storage, and one reader, in many threads: they share the codecs' memory and what Auto has learnt.
+
+namespace hybridbuffer::testing {
+namespace {
+
+constexpr std::size_t thread_count = 4;
+
+template <class Work>
+void in_threads(Work work) {
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i != thread_count; ++i) threads.emplace_back(work, i);
+  for (std::thread& thread : threads) thread.join();
+}
+
+BOOST_AUTO_TEST_CASE(locations_of_one_storage_are_independent) {
+  for (const auto& [name, method] : all_methods()) {
+    const auto storage = compressed(MemoryStorage{}, method, {.chunk_bytes = 4096});
+    std::atomic<std::size_t> exact{0};
+    in_threads([&](std::size_t thread) {
+      for (std::size_t round = 0; round != 3; ++round) {
+        auto backend = *storage.create_backend();
+        const Bytes content = thread % 2 == 0 ? text(20'000 + thread) : alternating(20'000 + round);
+        if (!write_all(backend.create(), content, 3000)) return;
+        if (auto reader = backend.open(); read_all(*reader, 5000) == content) ++exact;
+      }
+    });
+    BOOST_TEST_CONTEXT(name) { BOOST_TEST(exact == 3 * thread_count); }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(one_reader_serves_windows_to_many_threads) {
+  for (const auto& [name, method] : all_methods()) {
+    auto backend = *compressed(MemoryStorage{}, method, {.chunk_bytes = 1024}).create_backend();
+    const Bytes content = alternating(30'000);
+    BOOST_TEST_REQUIRE(write_all(backend.create(), content, 30'000).has_value());
+    const auto reader = backend.open_reader_at();
+    std::atomic<std::size_t> wrong{0};
+    in_threads([&](std::size_t thread) {
+      Bytes window(700);
+      for (std::size_t at = thread; at + window.size() < content.size(); at += 613) {
+        if (!(reader->read_at(at, window) == window.size()) ||
+            !std::equal(window.begin(), window.end(), content.begin() + static_cast<std::ptrdiff_t>(at))) {
+          ++wrong;
+        }
+      }
+    });
+    BOOST_TEST_CONTEXT(name) { BOOST_TEST(wrong == 0U); }
+  }
+}
+
+}  // namespace
+}  // namespace hybridbuffer::testing

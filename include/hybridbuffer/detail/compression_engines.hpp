@@ -1,0 +1,139 @@
+#pragma once
+
+#include <hybridbuffer/detail/compressed_frame.hpp>
+#include <hybridbuffer/detail/compression_deflate.hpp>
+#include <hybridbuffer/detail/compression_lz4.hpp>
+#include <hybridbuffer/detail/compression_snappy.hpp>
+#include <hybridbuffer/detail/compression_zstd.hpp>
+#include <hybridbuffer/error.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace hybridbuffer::detail {
+
+/// A codec at a level of its own numbers.
+struct Compressor {
+  FrameCodec codec = FrameCodec::raw;
+  int level = 0;
+};
+
+/// Whether the codec has that level.
+[[nodiscard]] inline bool is_usable(const Compressor& compressor) noexcept {
+  switch (compressor.codec) {
+    case FrameCodec::raw:
+    case FrameCodec::snappy: return true;
+    case FrameCodec::zstd: return ZstdEngine::has_level(compressor.level);
+    case FrameCodec::lz4: return Lz4Engine::has_level(compressor.level);
+    case FrameCodec::gzip:
+    case FrameCodec::zlib:
+    case FrameCodec::deflate: return DeflateEngine::has_level(compressor.level);
+  }
+  return false;
+}
+
+/// All codecs, with the memory that each keeps from its first use on.
+///
+/// Threads: one at a time.
+class CompressionEngines {
+ public:
+  /// Returns how many bytes of `out` it took; 0 when they do not suffice. Errors: `no_space` (memory), `io`; std::bad_alloc.
+  [[nodiscard]] Result<std::size_t> compress(const Compressor& with, std::span<const std::byte> plain, std::span<std::byte> out) {
+    switch (with.codec) {
+      case FrameCodec::raw: return 0;
+      case FrameCodec::zstd: return zstd_.compress(with.level, plain, out);
+      case FrameCodec::lz4: return lz4_.compress(with.level, plain, out);
+      case FrameCodec::snappy: return snappy_.compress(plain, out);
+      case FrameCodec::gzip: return deflate_.compress(DeflateWrapper::gzip, with.level, plain, out);
+      case FrameCodec::zlib: return deflate_.compress(DeflateWrapper::zlib, with.level, plain, out);
+      case FrameCodec::deflate: return deflate_.compress(DeflateWrapper::none, with.level, plain, out);
+    }
+    return 0;
+  }
+
+  /// `plain` is as long as the content is known to be, and nothing is written behind it. On a failure it holds anything.
+  /// Errors: `corrupted` when `stored` is not exactly that much content, `no_space` (memory); std::bad_alloc.
+  /// Cost: time and memory are bounded by the lengths of the two spans, whatever `stored` says.
+  [[nodiscard]] Result<void> decompress(FrameCodec codec, std::span<const std::byte> stored, std::span<std::byte> plain) {
+    switch (codec) {
+      case FrameCodec::raw:
+        if (stored.size() != plain.size()) return failure(errc::corrupted, "decompress", "a raw frame of another length");
+        std::memcpy(plain.data(), stored.data(), plain.size());
+        return {};
+      case FrameCodec::zstd: return zstd_.decompress(stored, plain);
+      case FrameCodec::lz4: return Lz4Engine::decompress(stored, plain);
+      case FrameCodec::snappy: return SnappyEngine::decompress(stored, plain);
+      case FrameCodec::gzip: return deflate_.decompress(DeflateWrapper::gzip, stored, plain);
+      case FrameCodec::zlib: return deflate_.decompress(DeflateWrapper::zlib, stored, plain);
+      case FrameCodec::deflate: return deflate_.decompress(DeflateWrapper::none, stored, plain);
+    }
+    return failure(errc::corrupted, "decompress", "no known codec");
+  }
+
+ private:
+  ZstdEngine zstd_;
+  Lz4Engine lz4_;
+  SnappyEngine snappy_;
+  DeflateEngine deflate_;
+};
+
+/// Engines that are not at work: as many at most as there are processors.
+///
+/// Threads: any number at once.
+class EnginePool {
+ public:
+  EnginePool() : most_idle_{processors()} { idle_.reserve(most_idle_); }
+
+  /// Runs `function(CompressionEngines&)` on some that no other thread uses meanwhile. Errors: std::bad_alloc.
+  template <class Function>
+  auto with_engines(Function&& function) {
+    Lease lease{*this, taken()};
+    return function(*lease.engines);
+  }
+
+ private:
+  using Engines = std::unique_ptr<CompressionEngines>;
+
+  struct Lease {
+    Lease(EnginePool& from, Engines lent) noexcept : pool{from}, engines{std::move(lent)} {}
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease() { pool.give_back(std::move(engines)); }
+    EnginePool& pool;
+    Engines engines;
+  };
+
+  static std::size_t processors() noexcept {
+    const long count = ::sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : static_cast<std::size_t>(count);
+  }
+
+  // The one that was used last, for its memory is in the caches still.
+  [[nodiscard]] Engines taken() {
+    {
+      const std::scoped_lock lock{mutex_};
+      if (!idle_.empty()) {
+        Engines engines = std::move(idle_.back());
+        idle_.pop_back();
+        return engines;
+      }
+    }
+    return std::make_unique<CompressionEngines>();
+  }
+  void give_back(Engines engines) noexcept {
+    const std::scoped_lock lock{mutex_};
+    if (idle_.size() < most_idle_) idle_.push_back(std::move(engines));
+  }
+
+  std::size_t most_idle_;
+  std::mutex mutex_;
+  std::vector<Engines> idle_;
+};
+
+}  // namespace hybridbuffer::detail

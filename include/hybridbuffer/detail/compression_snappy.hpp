@@ -1,0 +1,48 @@
+#pragma once
+
+#include <hybridbuffer/error.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <snappy-c.h>
+#include <span>
+
+namespace hybridbuffer::detail {
+
+/// Snappy, with room for its longest output: the library writes without a limit.
+///
+/// Threads: one at a time.
+class SnappyEngine {
+ public:
+  /// Returns how many bytes of `out` it took; 0 when they do not suffice. Errors: std::bad_alloc.
+  [[nodiscard]] std::size_t compress(std::span<const std::byte> plain, std::span<std::byte> out) {
+    std::size_t size = snappy_max_compressed_length(plain.size());
+    if (size > room_bytes_) {
+      room_ = std::make_unique_for_overwrite<char[]>(size);
+      room_bytes_ = size;
+    }
+    const snappy_status status = snappy_compress(reinterpret_cast<const char*>(plain.data()), plain.size(), room_.get(), &size);
+    if (status != SNAPPY_OK || size > out.size()) return 0;
+    std::memcpy(out.data(), room_.get(), size);
+    return size;
+  }
+
+  /// Errors: `corrupted` when `stored` is not exactly plain.size() bytes of content.
+  [[nodiscard]] static Result<void> decompress(std::span<const std::byte> stored, std::span<std::byte> plain) {
+    std::size_t size = 0;
+    const auto in = reinterpret_cast<const char*>(stored.data());
+    // The length first: it says how much would be written.
+    if (snappy_uncompressed_length(in, stored.size(), &size) != SNAPPY_OK || size != plain.size() ||
+        snappy_uncompress(in, stored.size(), reinterpret_cast<char*>(plain.data()), &size) != SNAPPY_OK) {
+      return failure(errc::corrupted, "decompress with snappy");
+    }
+    return {};
+  }
+
+ private:
+  std::unique_ptr<char[]> room_;
+  std::size_t room_bytes_ = 0;
+};
+
+}  // namespace hybridbuffer::detail

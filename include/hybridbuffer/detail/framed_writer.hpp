@@ -1,0 +1,147 @@
+#pragma once
+
+#include <hybridbuffer/detail/framed_object.hpp>
+#include <hybridbuffer/error.hpp>
+#include <hybridbuffer/handle_state.hpp>
+#include <hybridbuffer/storage.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <utility>
+
+namespace hybridbuffer::detail {
+
+/// Who may change a location: the rules of handles, without an object of their own.
+struct NoObject {};
+
+/// Encodes what is written, frame by frame, into a writer of the backend beneath; close() commits there and then in the table.
+///
+/// Cost: full frames are encoded straight from the caller's memory; the rest waits in memory of one frame.
+/// Threads: one at a time.
+template <frame_codec Codec, writer Sink>
+class FramedWriter {
+ public:
+  /// Starts a new object, `table`, or extends the committed one: `added` says from where.
+  FramedWriter(WriterState<NoObject> state, std::shared_ptr<FramedObject<Codec>> object, std::shared_ptr<FrameTable> table, FrameList added,
+               bool is_new, std::uint64_t limit, Sink sink)
+      : state_{std::move(state)},
+        object_{std::move(object)},
+        table_{std::move(table)},
+        added_{std::move(added)},
+        sink_{std::move(sink)},
+        needs_header_{is_new},
+        is_new_{is_new},
+        limit_{limit} {}
+
+  /// Errors: `limit_exceeded`, `closed`, `no_space` (memory too); those of the sink and of the codec. The first one is final.
+  [[nodiscard]] Result<void> write(std::span<const std::byte> bytes) {
+    return state_.write([&] { return store(bytes); });
+  }
+
+  /// Errors: that of an earlier write; `not_found` when the location was removed or destroyed; `closed`; those of the sink.
+  [[nodiscard]] Result<void> close() {
+    // The sink's commit may take long, so it is not under the location's lock. A failure there is the verdict below.
+    if (state_.is_open()) static_cast<void>(state_.write([&] { return commit_sink(); }));
+    auto verdict = state_.close([&](NoObject&) {
+      if (is_new_) object_->commit(table_);
+      else table_->absorb(added_);
+      return Result<void>{};
+    });
+    release();
+    return verdict;
+  }
+
+ private:
+  [[nodiscard]] FrameShape shape() const noexcept { return object_->codec->shape(); }
+
+  [[nodiscard]] Result<void> store(std::span<const std::byte> bytes) {
+    const std::size_t chunk = shape().chunk_bytes;
+    if (bytes.size() > limit_ - added_.size() - waiting_) return failure(errc::limit_exceeded, "write", "more than the largest object");
+    while (!bytes.empty()) {
+      if (waiting_ == 0 && bytes.size() >= chunk) {
+        if (auto stored = store_frame(bytes.first(chunk)); !stored) return stored;
+        bytes = bytes.subspan(chunk);
+        continue;
+      }
+      const auto part = bytes.first(std::min(bytes.size(), chunk - waiting_));
+      std::memcpy(plain_.first(chunk, chunk).data() + waiting_, part.data(), part.size());
+      waiting_ += part.size();
+      bytes = bytes.subspan(part.size());
+      if (waiting_ == chunk) {
+        if (auto stored = store_waiting(); !stored) return stored;
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] Result<void> store_waiting() {
+    const std::size_t size = std::exchange(waiting_, 0);
+    return store_frame(plain_.first(size, shape().chunk_bytes));
+  }
+
+  [[nodiscard]] Result<void> store_frame(std::span<const std::byte> plain) {
+    const std::size_t header = needs_header_ ? shape().header_bytes : 0;
+    const auto room = stored_room();
+    if (needs_header_) object_->codec->write_header(table_->identity(), room.first(header));
+    const FrameId id{object_->next_number(), added_.size()};
+    const auto size = object_->codec->encode(id, plain, room.subspan(header, plain.size() + shape().overhead_bytes));
+    if (!size) return std::unexpected{size.error()};
+    if (auto written = sink_.write(room.first(header + *size)); !written) return written;
+    needs_header_ = false;
+    added_.push(plain.size(), *size, id.number);
+    return {};
+  }
+
+  [[nodiscard]] std::span<std::byte> stored_room() {
+    const std::size_t all = shape().header_bytes + shape().chunk_bytes + shape().overhead_bytes;
+    return stored_.first(all, all);
+  }
+
+  [[nodiscard]] Result<void> commit_sink() {
+    if (waiting_ != 0) {
+      if (auto stored = store_waiting(); !stored) return stored;
+    }
+    if (needs_header_) {  // an empty object
+      const auto header = stored_room().first(shape().header_bytes);
+      object_->codec->write_header(table_->identity(), header);
+      if (auto written = sink_.write(header); !written) return written;
+    }
+    table_->reserve_for(added_);  // so that nothing can fail behind the commit
+    if (is_new_) {
+      table_->absorb(added_);
+      object_->set_pending(table_);
+    } else {
+      table_->note_stored_perhaps(added_.stored_end());  // readers see it in the store before the table has it
+    }
+    auto closed = sink_.close();
+    if (!closed && !closed.error().is_indeterminate()) {
+      if (is_new_) object_->set_pending({});
+      else table_->note_stored_perhaps({});
+    }
+    return closed;
+  }
+
+  // Memory is given back with the commit, not with the handle.
+  void release() noexcept {
+    plain_ = {};
+    stored_ = {};
+  }
+
+  WriterState<NoObject> state_;
+  std::shared_ptr<FramedObject<Codec>> object_;
+  std::shared_ptr<FrameTable> table_;
+  FrameList added_;
+  Sink sink_;
+  FrameMemory<Codec::is_secret> plain_;
+  FrameMemory<false> stored_;
+  std::size_t waiting_ = 0;  // bytes of `plain_`
+  bool needs_header_;
+  bool is_new_;
+  std::uint64_t limit_;  // of the object's size
+};
+
+}  // namespace hybridbuffer::detail

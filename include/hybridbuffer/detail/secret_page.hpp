@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <span>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <utility>
+
+namespace hybridbuffer::detail {
+
+/// A page for keys: left out of core dumps, zero in a forked child, never swapped where RLIMIT_MEMLOCK allows, wiped at the end.
+class SecretPage {
+ public:
+  /// Errors: std::bad_alloc.
+  SecretPage() : size_{static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))} {
+    void* page = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) throw std::bad_alloc{};
+    bytes_ = static_cast<std::byte*>(page);
+    // Each is a help, none a condition: a kernel or a limit that refuses leaves memory as safe as any other.
+    static_cast<void>(::madvise(bytes_, size_, MADV_DONTDUMP));
+    static_cast<void>(::madvise(bytes_, size_, MADV_WIPEONFORK));
+    static_cast<void>(::mlock(bytes_, size_));
+  }
+  SecretPage(SecretPage&& other) noexcept : bytes_{std::exchange(other.bytes_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
+  SecretPage& operator=(SecretPage&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~SecretPage() {
+    if (bytes_ == nullptr) return;
+    ::explicit_bzero(bytes_, size_);
+    ::munmap(bytes_, size_);
+  }
+
+  [[nodiscard]] std::span<std::byte> bytes() noexcept { return {bytes_, size_}; }
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {bytes_, size_}; }
+
+ private:
+  std::byte* bytes_ = nullptr;
+  std::size_t size_;
+};
+
+}  // namespace hybridbuffer::detail

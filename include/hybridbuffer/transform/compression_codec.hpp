@@ -1,0 +1,153 @@
+#pragma once
+
+#include <hybridbuffer/detail/compressed_frame.hpp>
+#include <hybridbuffer/detail/compression_choice.hpp>
+#include <hybridbuffer/detail/compression_engines.hpp>
+#include <hybridbuffer/detail/framed_object.hpp>
+#include <hybridbuffer/error.hpp>
+#include <hybridbuffer/transform/compression_options.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <sys/random.h>
+#include <utility>
+#include <variant>
+
+namespace hybridbuffer {
+
+namespace detail {
+
+/// What compressing locations share: the codecs' memory, and what Auto has learnt.
+struct CompressionShared {
+  explicit CompressionShared(const CompressionMethod& method) : automatic{std::holds_alternative<Auto>(method)} {
+    if (const Auto* options = std::get_if<Auto>(&method)) {
+      choice = std::make_unique<CompressionChoice>(options->store_bytes_per_second);
+      clock = options->clock != nullptr ? options->clock : steady_clock;
+    }
+  }
+
+  /// Another one each call, so that no location takes the frames of another for its own. Against mistakes, not against a forger: whoever
+  /// can write to the store can make right checksums. Hence no wait for the kernel's generator, early at boot.
+  [[nodiscard]] std::uint64_t next_salt() noexcept { return first_salt + salts.fetch_add(1, std::memory_order_relaxed); }
+
+  static std::uint64_t steady_clock() noexcept {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
+  }
+
+  [[nodiscard]] std::uint64_t random_salt() const noexcept {
+    std::uint64_t salt = 0;
+    if (::getrandom(&salt, sizeof(salt), GRND_NONBLOCK) == sizeof(salt)) return salt;
+    return steady_clock() ^ reinterpret_cast<std::uintptr_t>(this);
+  }
+
+  EnginePool pool;
+  std::uint64_t first_salt = random_salt();
+  std::atomic<std::uint64_t> salts{0};
+  bool automatic;
+  std::unique_ptr<CompressionChoice> choice;  // where it is automatic
+  std::uint64_t (*clock)() noexcept = nullptr;
+};
+
+/// Which codec and level `method` means; raw for Auto. The names of levels: docs/compression.md.
+[[nodiscard]] inline Compressor compressor_of(const CompressionMethod& method) noexcept {
+  struct Visitor {
+    Compressor operator()(const Zstd& m) const noexcept { return {FrameCodec::zstd, m.level.number(1, 3, 7, 19)}; }
+    Compressor operator()(const Lz4& m) const noexcept { return {FrameCodec::lz4, m.level.number(-7, 0, 4, 12)}; }
+    Compressor operator()(const Snappy& /*none*/) const noexcept { return {FrameCodec::snappy, 0}; }
+    Compressor operator()(const Gzip& m) const noexcept { return {FrameCodec::gzip, m.level.number(1, 6, 7, 9)}; }
+    Compressor operator()(const Zlib& m) const noexcept { return {FrameCodec::zlib, m.level.number(1, 6, 7, 9)}; }
+    Compressor operator()(const Deflate& m) const noexcept { return {FrameCodec::deflate, m.level.number(1, 6, 7, 9)}; }
+    Compressor operator()(const Auto& /*for each chunk*/) const noexcept { return {}; }
+  };
+  return std::visit(Visitor{}, method);
+}
+
+}  // namespace detail
+
+/// Compresses the frames of one location. The format, byte by byte: docs/compression.md.
+///
+/// Threads: any number at once.
+class CompressionCodec {
+ public:
+  static constexpr bool is_secret = false;
+
+  CompressionCodec(std::shared_ptr<detail::CompressionShared> shared, detail::Compressor compressor, std::size_t chunk_bytes) noexcept
+      : shared_{std::move(shared)}, compressor_{compressor}, chunk_bytes_{chunk_bytes}, header_{chunk_bytes, shared_->next_salt()} {}
+
+  [[nodiscard]] detail::FrameShape shape() const noexcept {
+    return {.header_bytes = detail::CompressedHeader::bytes,
+            .chunk_bytes = chunk_bytes_,
+            .overhead_bytes = detail::CompressedFrame::header_bytes,
+            .fixed_overhead = false};
+  }
+
+  void write_header(std::uint64_t object, std::span<std::byte> out) const noexcept { header_.write(object, out); }
+
+  /// Errors: `corrupted` when it differs from this location's.
+  [[nodiscard]] Result<std::uint64_t> read_header(std::span<const std::byte> in) const noexcept { return header_.read(in); }
+
+  /// What does not shrink by an eighth is stored raw. Errors: `no_space` (memory), `io`; std::bad_alloc.
+  [[nodiscard]] Result<std::size_t> encode(detail::FrameId id, std::span<const std::byte> plain, std::span<std::byte> stored) const {
+    if (!shared_->automatic) return encode_with(compressor_, id, plain, stored);
+
+    detail::CompressionChoice& choice = *shared_->choice;
+    // What a chunk takes beside its bytes would make small ones look slow.
+    if (plain.size() < chunk_bytes_) return encode_with(choice.candidates[choice.best()], id, plain, stored);
+    const std::size_t candidate = choice.next();
+    const std::uint64_t begin = shared_->clock();
+    auto size = encode_with(choice.candidates[candidate], id, plain, stored);
+    if (size) choice.record(candidate, plain.size(), *size, shared_->clock() - begin);
+    return size;
+  }
+
+  /// Errors: `corrupted`, `no_space` (memory); std::bad_alloc.
+  [[nodiscard]] Result<void> decode(detail::FrameId id, std::span<const std::byte> stored, std::span<std::byte> plain) const {
+    const auto frame = detail::CompressedFrame::open(header_.salt(), id, plain.size(), stored);
+    if (!frame) return std::unexpected{frame.error()};
+    if (!makes(frame->codec)) return failure(errc::corrupted, "decompress", "a codec that this location does not use");
+    return shared_->pool.with_engines([&](auto& engines) { return engines.decompress(frame->codec, frame->payload, plain); });
+  }
+
+ private:
+  // What a location never writes it does not read either: of each library only the decoder that is needed sees stored bytes.
+  [[nodiscard]] bool makes(detail::FrameCodec codec) const noexcept {
+    using enum detail::FrameCodec;
+    if (shared_->automatic) return codec == raw || codec == lz4 || codec == zstd;
+    return codec == raw || codec == compressor_.codec;
+  }
+
+  [[nodiscard]] Result<std::size_t> encode_with(const detail::Compressor& compressor, detail::FrameId id, std::span<const std::byte> plain,
+                                                std::span<std::byte> stored) const {
+    const auto payload = stored.subspan(detail::CompressedFrame::header_bytes);
+    const auto room = payload.first(plain.size() - (plain.size() + 7) / 8);
+    std::size_t size = 0;
+    if (compressor.codec != detail::FrameCodec::raw && !room.empty()) {
+      const auto done = shared_->pool.with_engines([&](auto& engines) { return engines.compress(compressor, plain, room); });
+      if (!done) return done;
+      size = *done;
+    }
+    const detail::FrameCodec used = size == 0 ? detail::FrameCodec::raw : compressor.codec;
+    if (used == detail::FrameCodec::raw) {
+      std::memcpy(payload.data(), plain.data(), plain.size());
+      size = plain.size();
+    }
+    const std::size_t frame_bytes = detail::CompressedFrame::header_bytes + size;
+    detail::CompressedFrame::seal(header_.salt(), id, used, plain.size(), stored.first(frame_bytes));
+    return frame_bytes;
+  }
+
+  std::shared_ptr<detail::CompressionShared> shared_;
+  detail::Compressor compressor_;
+  std::size_t chunk_bytes_;
+  detail::CompressedHeader header_;
+};
+
+static_assert(detail::frame_codec<CompressionCodec>);
+
+}  // namespace hybridbuffer
