@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hybridbuffer/detail/erased.hpp>
+#include <hybridbuffer/detail/forwarded_capabilities.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
 
@@ -22,17 +23,10 @@ namespace hybridbuffer {
 
 namespace detail {
 
-/// A handle that knows the size of its object.
+/// The size of its object where the handle knows it. Errors: `unsupported` where it does not; those of the handle.
 template <class H>
-concept sized_handle = requires(const H& handle) {
-  { handle.size() } -> std::same_as<Result<std::uint64_t>>;
-} || requires(const H& handle) {
-  { handle.size() } -> std::same_as<std::uint64_t>;
-};
-
-template <class H>
-[[nodiscard]] Result<std::uint64_t> size_of_handle([[maybe_unused]] const H& handle) {
-  if constexpr (sized_handle<H>) return handle.size();
+[[nodiscard]] Result<std::uint64_t> size_where_told([[maybe_unused]] const H& handle) {
+  if constexpr (tells_size<H>) return size_of(handle);
   else return failure(errc::unsupported, "size of an object");
 }
 
@@ -89,7 +83,7 @@ struct ReaderTable : Relocation {
   template <class Slot, class R>
   static constexpr ReaderTable of() noexcept {
     return {Slot::relocation, [](void* slot, std::span<std::byte> bytes) { return Slot::get(slot).read(bytes); },
-            [](const void* slot) { return size_of_handle(Slot::get(slot)); }};
+            [](const void* slot) { return size_where_told(Slot::get(slot)); }};
   }
   static const ReaderTable closed;
 };
@@ -118,7 +112,7 @@ struct ReaderAtTable : Relocation {
   static constexpr ReaderAtTable of() noexcept {
     return {Slot::relocation,
             [](const void* slot, std::uint64_t offset, std::span<std::byte> bytes) { return Slot::get(slot).read_at(offset, bytes); },
-            [](const void* slot) { return size_of_handle(Slot::get(slot)); }};
+            [](const void* slot) { return size_where_told(Slot::get(slot)); }};
   }
   static const ReaderAtTable closed;
 };
