@@ -50,7 +50,7 @@ mutant lost-answer-forgotten transform/checksummed_handles.hpp '} else if (close
 mutant bad-bytes-stay-in-the-window transform/checksummed_handles.hpp $'std::memset(bytes.data(), 0, bytes.size());\n        return count;' 'return count;' checksummed
 mutant discard-takes-the-edges detail/checksum_table.hpp 'offset / chunk_bytes_ + (offset % chunk_bytes_ != 0 ? 1 : 0)' 'offset / chunk_bytes_' checksummed
 mutant no-space-is-tried-again transform/retry_policy.hpp 'code == errc::timeout || code == errc::unavailable' 'code == errc::timeout || code == errc::unavailable || code == errc::no_space' retrying
-mutant extension-stored-twice transform/retrying_handles.hpp 'if (extends && unclear) {' 'if (false) {' retrying
+mutant extension-stored-twice transform/retrying_handles.hpp 'if (extends_ && unclear) {' 'if (false) {' retrying
 mutant pauses-without-cap transform/retry_policy.hpp 'std::min(cap, base << failures)' '(base << failures)' retrying
 mutant deadline-ignored transform/retry_policy.hpp 'if (retrier_.time_->now() - begin_ + pause > options.deadline) return false;' '' retrying
 mutant reopened-at-the-start transform/retrying_handles.hpp 'if (auto moved = move_to_position(*opened); !moved) return moved;' '' retrying

@@ -159,6 +159,24 @@ BOOST_AUTO_TEST_CASE(when_both_are_full_nothing_changes) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_location_whose_end_is_unknown_takes_no_extension) {
+  for (const bool after_effect : {false, true}) {
+    Place<> place{4};
+    const Bytes before = some_bytes(10);
+    BOOST_REQUIRE(put(place.location, before).has_value());
+    {
+      auto writer = place.location.append().value();
+      place.first.script->fail(3, errc::timeout, false, after_effect);  // the close of the extension, behind append and write
+      BOOST_REQUIRE(writer.write(some_bytes(20, 2)).has_value());
+      BOOST_REQUIRE(place.first.script->fired == 1U);
+    }
+    place.first.script->clear();
+    const Bytes added = some_bytes(9, 3);
+    BOOST_REQUIRE(extend(place.location, added).has_value());
+    expect_exact(place.location, joined(before, added));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_new_object_tries_the_first_storage_again) {
   Place<> place{8};
   place.first.script->capacity = 5;

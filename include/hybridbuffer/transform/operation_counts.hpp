@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 namespace hybridbuffer {
 
@@ -54,10 +55,11 @@ struct OperationSnapshot {
       constexpr double ns_in_us = 1000;
       const auto us = [](std::chrono::nanoseconds time) { return static_cast<double>(time.count()) / ns_in_us; };
       std::array<char, 160> line{};
-      std::snprintf(line.data(), line.size(), "%-15s %10llu %8llu %16llu %12.1f %10.1f µs %10.1f µs\n",
-                    name_of(static_cast<Operation>(i)).data(), static_cast<unsigned long long>(row.calls),
-                    static_cast<unsigned long long>(row.failures), static_cast<unsigned long long>(row.bytes),
-                    us(row.total) / static_cast<double>(row.calls), us(row.within(0.5)), us(row.within(0.99)));
+      const std::string_view name = name_of(static_cast<Operation>(i));
+      std::snprintf(line.data(), line.size(), "%-15.*s %10llu %8llu %16llu %12.1f %10.1f µs %10.1f µs\n", static_cast<int>(name.size()),
+                    name.data(), static_cast<unsigned long long>(row.calls), static_cast<unsigned long long>(row.failures),
+                    static_cast<unsigned long long>(row.bytes), us(row.total) / static_cast<double>(row.calls), us(row.within(0.5)),
+                    us(row.within(0.99)));
       table += line.data();
     }
     return table;

@@ -12,7 +12,6 @@
 #include <memory>
 #include <new>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 
 /// \file
@@ -40,8 +39,8 @@ class RetryingBackend : public detail::ForwardedCapabilities<detail::SameCapabil
   using Presence = detail::Presence;
 
  public:
-  using Writer = RetryingWriter<detail::writer_of<Inner>, Inner, Time, false>;
-  using Appender = RetryingWriter<detail::appender_of<Inner>, Inner, Time, true>;
+  using Writer = RetryingWriter<detail::writer_of<Inner>, Inner, Time>;
+  using Appender = RetryingWriter<detail::appender_of<Inner>, Inner, Time>;
   using Reader = RetryingReader<detail::reader_of<Inner>, Inner, Time, false>;
   using Seeker = RetryingReader<detail::seeker_of<Inner>, Inner, Time, true>;
   using ReaderAt = RetryingReaderAt<detail::reader_at_of<Inner>, Inner, Time>;
@@ -51,12 +50,12 @@ class RetryingBackend : public detail::ForwardedCapabilities<detail::SameCapabil
       : Declares{inner}, shared_{std::make_shared<Location>(std::move(inner), std::move(retrier))} {}
 
   [[nodiscard]] Result<Writer> create() {
-    return start<Writer>("create an object", [](Inner& inner) { return inner.create(); });
+    return start<Writer>("create an object", false, [](Inner& inner) { return inner.create(); });
   }
   [[nodiscard]] Result<Appender> append()
     requires(Declares::may(Capability::append))
   {
-    return start<Appender>("append to an object", [](Inner& inner) { return inner.append(); });
+    return start<Appender>("append to an object", true, [](Inner& inner) { return inner.append(); });
   }
 
   [[nodiscard]] Result<Reader> open() const {
@@ -147,14 +146,14 @@ class RetryingBackend : public detail::ForwardedCapabilities<detail::SameCapabil
 
  private:
   template <class Handle, class Open>
-  [[nodiscard]] Result<Handle> start(OperationName operation, Open&& open_inner) {
+  [[nodiscard]] Result<Handle> start(OperationName operation, bool extends, Open&& open_inner) {
     auto state = state_.start_writer(operation);
     if (!state) return std::unexpected{std::move(state).error()};
     auto inner = shared_->retrier().run([&] { return open_inner(shared_->inner); });
     if (!inner) return std::unexpected{std::move(inner).error()};
     detail::KnownSize before = shared_->size();
-    if (std::is_same_v<Handle, Appender> && before.presence == Presence::unknown) before = shared_->measure().value_or(before);
-    return Handle{*std::move(state), shared_, *std::move(inner), before};
+    if (extends && before.presence == Presence::unknown) before = shared_->measure().value_or(before);
+    return Handle{*std::move(state), shared_, *std::move(inner), extends, before};
   }
 
   template <class Handle, class Open>

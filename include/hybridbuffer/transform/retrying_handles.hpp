@@ -18,6 +18,7 @@
 #include <new>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -104,7 +105,7 @@ class RetriedLocation {
 /// inner handle tells it; where none does, the failure passes.
 /// Cost:    a copy of the first replay_bytes bytes.
 /// Threads: one at a time, any thread.
-template <writer InnerWriter, storage_backend Inner, retry_time Time, bool extends>
+template <writer InnerWriter, storage_backend Inner, retry_time Time>
 class RetryingWriter {
   using Location = detail::RetriedLocation<Inner, Time>;
   using Attempts = typename detail::Retrier<Time>::Attempts;
@@ -113,9 +114,9 @@ class RetryingWriter {
  public:
   using State = WriterState<detail::NoObject>;
 
-  /// `before`: the object that is extended, as far as it is known.
-  RetryingWriter(State state, std::shared_ptr<Location> location, InnerWriter inner, detail::KnownSize before) noexcept
-      : state_{std::move(state)}, location_{location}, before_{before} {
+  /// `extends`: whether the inner writer came from append(). `before`: the object that is extended, as far as it is known.
+  RetryingWriter(State state, std::shared_ptr<Location> location, InnerWriter inner, bool extends, detail::KnownSize before) noexcept
+      : state_{std::move(state)}, location_{location}, extends_{extends}, before_{before} {
     inner_.emplace(std::move(inner));
   }
   RetryingWriter(RetryingWriter&&) noexcept = default;
@@ -124,6 +125,7 @@ class RetryingWriter {
     state_ = std::move(other.state_);
     location_ = std::move(other.location_);
     inner_ = std::move(other.inner_);
+    extends_ = other.extends_;
     before_ = other.before_;
     kept_ = std::move(other.kept_);
     written_ = other.written_;
@@ -173,7 +175,7 @@ class RetryingWriter {
     std::optional<Error> unclear;  // of a close() that may have been carried out: then no failure after it is a definite one
     for (Attempts attempts{location->retrier()};;) {
       Result<void> done;
-      if (extends && unclear) {
+      if (extends_ && unclear) {
         const Result<Fate> fate = find_out(*location);
         if (fate && *fate == Fate::stored) return {};
         if (fate && (*fate == Fate::unknown || !kept_)) return std::unexpected{*unclear};
@@ -187,22 +189,22 @@ class RetryingWriter {
         if (done.error().is_indeterminate()) unclear = done.error();
       }
       inner_.reset();
-      const bool helps = extends && unclear ? before_.presence != Presence::unknown : kept_.has_value();
+      const bool helps = extends_ && unclear ? before_.presence != Presence::unknown : kept_.has_value();
       if (!helps || !attempts.again(done.error())) return unclear ? std::unexpected{*unclear} : done;
     }
   }
 
   [[nodiscard]] Result<void> close_inner(Location& location) {
-    if (!extends) location.begin_change();
+    if (!extends_) location.begin_change();
     auto closed = inner_->close();
-    if (!extends) location.end_change();
+    if (!extends_) location.end_change();
     if (closed) location.set_size(after());
     else if (closed.error().is_indeterminate()) location.set_size({.presence = Presence::unknown});
     return closed;
   }
 
   [[nodiscard]] detail::KnownSize after() const noexcept {
-    if (!extends || before_.presence == Presence::absent) return {Presence::present, written_};
+    if (!extends_ || before_.presence == Presence::absent) return {Presence::present, written_};
     return {before_.presence, before_.size + written_};
   }
 
@@ -232,9 +234,12 @@ class RetryingWriter {
     if (!opened || kept_->empty()) return opened;
     return inner_->write(std::span<const std::byte>{*kept_});
   }
-  [[nodiscard]] static Result<InnerWriter> open(Inner& inner) {
-    if constexpr (extends) return inner.append();
-    else return inner.create();
+  [[nodiscard]] Result<InnerWriter> open(Inner& inner) const {
+    if constexpr (std::is_same_v<InnerWriter, detail::appender_of<Inner>>) {
+      if (extends_) return inner.append();
+    }
+    if constexpr (std::is_same_v<InnerWriter, detail::writer_of<Inner>>) return inner.create();
+    else return failure(errc::unsupported, "write again");
   }
 
   void keep(std::span<const std::span<const std::byte>> pieces, std::size_t most) noexcept {
@@ -256,6 +261,7 @@ class RetryingWriter {
   State state_;
   std::weak_ptr<Location> location_;
   std::optional<InnerWriter> inner_;  // empty when it failed
+  bool extends_;
   detail::KnownSize before_;
   std::optional<std::vector<std::byte>> kept_{std::in_place};  // all that was written; empty when that was too much
   std::uint64_t written_ = 0;
