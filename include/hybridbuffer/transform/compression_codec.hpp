@@ -55,7 +55,7 @@ struct CompressionShared {
 };
 
 /// Which codec and level `method` means; raw for Auto. The names of levels: docs/compression.md.
-[[nodiscard]] inline Compressor compressor_of(const CompressionMethod& method) noexcept {
+[[nodiscard]] inline Compressor compressor_of(const CompressionMethod& method) {
   struct Visitor {
     Compressor operator()(const Zstd& m) const noexcept { return {FrameCodec::zstd, m.level.number(1, 3, 7, 19)}; }
     Compressor operator()(const Lz4& m) const noexcept { return {FrameCodec::lz4, m.level.number(-7, 0, 4, 12)}; }
