@@ -70,7 +70,8 @@ void spill(benchmark::State& state, const Storage& storage) {
   for (auto _ : state) {
     auto writer = backend->create();
     bool stored = writer.has_value();
-    for (std::size_t at = 0; stored && at < content.size(); at += chunk_bytes) stored = writer->write(std::span{content}.subspan(at, chunk_bytes)).has_value();
+    for (std::size_t at = 0; stored && at < content.size(); at += chunk_bytes)
+      stored = writer->write(std::span{content}.subspan(at, chunk_bytes)).has_value();
     if (!stored || !writer->close()) return state.SkipWithError("spill");
   }
   count_bytes(state, object_bytes);
@@ -142,8 +143,9 @@ void register_all(const char* place, const Storage& storage) {
     const auto secret = encrypted(storage, {.cipher = cipher});
     benchmark::RegisterBenchmark((name + "/spill" + suffix).c_str(), [=](benchmark::State& s) { spill(s, secret); });
     benchmark::RegisterBenchmark((name + "/read_back" + suffix).c_str(), [=](benchmark::State& s) { read_back(s, secret); });
-    benchmark::RegisterBenchmark((name + "/read_anywhere" + suffix).c_str(), [=](benchmark::State& s) { read_anywhere(s, secret); })
-        ->Arg(4096);
+    benchmark::RegisterBenchmark((name + "/read_anywhere" + suffix).c_str(), [=](benchmark::State& s) {
+      read_anywhere(s, secret);
+    })->Arg(4096);
   }
 }
 
@@ -153,7 +155,8 @@ int main(int count, char** arguments) {
   for (const Cipher cipher : {Cipher::aes_256_gcm, Cipher::chacha20_poly1305}) {
     const std::string suffix = cipher == Cipher::aes_256_gcm ? "/aes_256_gcm" : "/chacha20_poly1305";
     benchmark::RegisterBenchmark(("limit/seal_64_KiB" + suffix).c_str(), [=](benchmark::State& s) { raw_seal(s, cipher); });
-    benchmark::RegisterBenchmark(("limit/open_64_KiB_anywhere" + suffix).c_str(), [=](benchmark::State& s) { raw_open_anywhere(s, cipher); });
+    benchmark::RegisterBenchmark(("limit/open_64_KiB_anywhere" + suffix).c_str(),
+                                 [=](benchmark::State& s) { raw_open_anywhere(s, cipher); });
   }
   register_all("memory", MemoryStorage{});
   benchmark::Initialize(&count, arguments);

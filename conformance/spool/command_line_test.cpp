@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(help_and_version_are_answered_on_standard_output) {
     BOOST_TEST(help.exit_code == 0);
     BOOST_TEST(help.errors == "");
     for (const char* name :
-         {"--memory", "--directory", "--max-storage", "--soak", "--output", "--no-replace", "--progress", "--stats", "141"}) {
+         {"--memory", "--directory", "--storage", "--max-storage", "--soak", "--output", "--no-replace", "--progress", "--stats", "141"}) {
       BOOST_TEST(mentions(help.output, name), name << " is in the help");
     }
   }
@@ -91,6 +91,14 @@ BOOST_AUTO_TEST_CASE(a_wrong_command_line_is_refused_with_a_message_that_names_t
                                 {{"--max-storage", "1.5"}, "'1.5'"},
                                 {{"--directory", "/no/such/place"}, "'/no/such/place'"},
                                 {{"--directory", "/proc"}, "/proc"},
+                                {{"--storage", "/var/tmp"}, "--storage: read the storage URL: scheme"},
+                                {{"--storage", "redis://host"}, "--storage: read the storage URL: scheme: unknown"},
+                                {{"--storage", "file:tmp"}, "path: not absolute"},
+                                {{"--storage", "file:///no/such/place"}, "/no/such/place"},
+                                {{"--storage", "file:///var/tmp?recycled=4"}, "parameter 'recycled': unknown"},
+                                {{"--storage", "memory:?max_bytes=all"}, "parameter 'max_bytes'"},
+                                {{"--storage", "memory:", "--directory", "/var/tmp"}, "not together with --directory"},
+                                {{"--storage", "memory:", "--output", "/var/tmp/x"}, "only file: together with --output"},
                                 {{"--progress=often"}, "'often'"},
                                 {{"--soak=1"}, "--soak"},
                                 {{"--output", ""}, "--output"},

@@ -1,9 +1,12 @@
 // The snippets of docs/guide.md, each a function that is run.
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <hybridbuffer/backend/memory.hpp>
+#include <hybridbuffer/builder.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
 #include <hybridbuffer/memory/contiguous.hpp>
 #include <hybridbuffer/memory/inline.hpp>
@@ -12,6 +15,8 @@
 #include <hybridbuffer/spill/capped.hpp>
 #include <hybridbuffer/spill/never_spill.hpp>
 #include <hybridbuffer/spill/shared_budget.hpp>
+#include <hybridbuffer/storage_url.hpp>
+#include <memory>
 #include <string>
 #include <unistd.h>
 
@@ -120,6 +125,60 @@ void own_backend() {
   require(buffer.append(std::string(5000, 'x')).has_value() && buffer.is_spilled(), "it spills to the user's backend");
 }
 
+Result<BuiltBuffer> build_from(std::string_view text_of_the_configuration) {
+  // [builder]
+  const auto storage = storage_from_url(text_of_the_configuration);  // "file:///var/tmp?recycled_files=4", "memory:", …
+  if (!storage) return std::unexpected{storage.error()};
+  return Builder{}.with_threshold(16_MiB).with_limit(64_GiB).with_storage_factory(*storage).build();
+  // [builder]
+}
+
+// [bounded]
+/// A transform: what stands before any storage and makes at most so many locations there.
+struct Bounded {
+  Bounded(AnyStorage storage, std::uint32_t locations)
+      : inner{std::move(storage)}, left{std::make_shared<std::atomic<std::int64_t>>(locations)} {}
+  [[nodiscard]] Result<AnyBackend> create_backend() const {
+    if (left->fetch_sub(1) <= 0) return failure(errc::limit_exceeded, "create a location");
+    return inner.create_backend();
+  }
+  AnyStorage inner;
+  std::shared_ptr<std::atomic<std::int64_t>> left;
+};
+// [bounded]
+
+void registry() {
+  // [registry]
+  StorageRegistry registry = default_registry();  // file: and memory:; a value of yours, nothing is global
+  const auto scheme = registry.add(StorageScheme{
+      .name = "vector",
+      .make = [](const StorageUrl&) -> Result<AnyStorage> { return InPlaceStorage<examples::VectorBackend>{}; },
+  });
+  const auto transform = registry.add(StorageTransform{
+      .parameter = "locations",
+      .make = [](const AnyStorage& inner, const UrlParameters& parameters) -> Result<AnyStorage> {
+        std::uint32_t count = 0;
+        UrlParameterReader reader{parameters};
+        reader.count("locations", count);
+        if (const auto read = reader.status(); !read) return std::unexpected{read.error()};
+        return Bounded{inner, count};
+      },
+  });
+  const auto storage = storage_from_url("vector:?locations=2", registry);
+  // [registry]
+  require(scheme && transform && storage, "a scheme and a transform of one's own");
+  require(storage->create_backend() && storage->create_backend(), "two locations");
+  require(storage->create_backend().error() == errc::limit_exceeded, "and no third");
+  const auto wrong = storage_from_url("vector:?locations=many", registry);
+  require(!wrong && wrong.error() == errc::invalid_argument, "a wrong parameter");
+}
+
+void run_time() {
+  auto built = build_from("memory:?max_bytes=1MiB");
+  require(built && built->append(std::string(3 << 20, 'x')), "a buffer from a URL");
+  require(!build_from("file:///var/tmp?max_size=1") && !build_from("memory"), "wrong URLs");
+}
+
 void descriptors() {
   std::array<int, 2> pipe{};
   require(::pipe(pipe.data()) == 0 && ::write(pipe[1], "abc", 3) == 3 && ::close(pipe[1]) == 0, "pipe");
@@ -144,6 +203,8 @@ int main() {
   anywhere();
   publish();
   own_backend();
+  run_time();
+  registry();
   descriptors();
   return 0;
 }

@@ -3,6 +3,7 @@
 #include "options.hpp"
 #include "output.hpp"
 #include "output_file.hpp"
+#include "place.hpp"
 #include "relay.hpp"
 #include "report.hpp"
 #include "shortcut.hpp"
@@ -51,38 +52,8 @@ void ignore_signals() {
   static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
 }
 
-Outcome storage_failure(const Options& options, const hybridbuffer::Error& error) {
-  if (!options.directory.empty()) return {ExitCode::usage, "--directory: " + error.message()};
-  return {ExitCode::failure, (options.output.empty() ? "" : "--output '" + options.output + "': ") + error.message()};
-}
-
-/// Where the options want the data that memory cannot hold; a place that cannot be used is an error now, not after gigabytes. One that is
-/// full now is none: memory may be enough, and room may be made.
-std::expected<hybridbuffer::FileStorage, Outcome> find_storage(const Options& options, const std::optional<OutputFile>& file,
-                                                               Console& console) {
-  hybridbuffer::FileOptions settings{.directory = options.directory};
-  const bool is_beside_output = file.has_value() && options.directory.empty();
-  if (is_beside_output) settings.directory = file->directory();
-  const bool is_limited = options.max_storage != Options{}.max_storage;
-  if (is_limited) settings.reserve_ahead = 0;  // what is claimed ahead would count
-
-  hybridbuffer::FileStorage storage{settings};
-  auto checked = storage.check();
-  if (!checked && is_beside_output && checked.error() == hybridbuffer::errc::permission) {
-    // Writable by everybody, so unfit for the spill; the result can be copied there all the same.
-    settings.directory.clear();
-    storage = hybridbuffer::FileStorage{settings};
-    checked = storage.check();
-  }
-  if (!checked && !means_full(checked.error())) return std::unexpected{storage_failure(options, checked.error())};
-  if (!is_beside_output) {
-    for (const std::string& warning : storage.warnings()) console.note("warning: " + warning);
-  }
-  return storage;
-}
-
 Outcome pass_on(const Options& options, const std::optional<OutputFile>& file, Console& console, Counters& counters) {
-  auto storage = find_storage(options, file, console);
+  auto storage = find_place(options, file, console);
   if (!storage) return std::move(storage).error();
   BufferSource buffers{options.memory, options.max_storage, *std::move(storage)};
   Input input{STDIN_FILENO, file ? -1 : STDOUT_FILENO};

@@ -2,6 +2,8 @@
 
 #include "sizes.hpp"
 
+#include <hybridbuffer/storage_registry.hpp>
+
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +25,7 @@ without a name. The producer never waits for the consumer. Output starts at once
 
   -m, --memory SIZE       memory to use for the data, at least 1M (default: 64M)
   -d, --directory DIR     where to keep what memory cannot hold (default: beside FILE with --output, else $TMPDIR, /var/tmp or /tmp)
+      --storage URL       keep it in another store, or with settings: file:///DIR?recycled_files=4, memory:; not with --directory
       --max-storage SIZE  use no more storage than this; then the producer has to wait (default: no limit)
       --soak              read everything before anything is written
   -o, --output FILE       write to FILE, which appears or is replaced whole once the input has ended; never after a failure
@@ -48,14 +51,16 @@ enum Option : int {
   help = 'h',
   version = 'V',
   max_storage = 256,
+  storage,
   soak,
   no_replace,
   progress,
   stats
 };
 
-constexpr std::array<option, 11> long_options{{{"memory", required_argument, nullptr, memory},
+constexpr std::array<option, 12> long_options{{{"memory", required_argument, nullptr, memory},
                                                {"directory", required_argument, nullptr, directory},
+                                               {"storage", required_argument, nullptr, storage},
                                                {"max-storage", required_argument, nullptr, max_storage},
                                                {"soak", no_argument, nullptr, soak},
                                                {"output", required_argument, nullptr, output},
@@ -87,6 +92,12 @@ std::expected<std::string, Outcome> directory_argument(const char* path) {
   return std::string{absolute.get()};
 }
 
+/// What a URL names is looked at later; that it is one is told at once. The text is not repeated: it may hold a password.
+std::expected<std::string, Outcome> url_argument(const char* text) {
+  if (const auto url = hybridbuffer::StorageUrl::parse(text); !url) return usage_error("--storage: " + url.error().message());
+  return std::string{text};
+}
+
 std::expected<ProgressMode, Outcome> progress_argument(const char* text) {
   const std::string_view when = text != nullptr ? text : "auto";
   if (when == "auto") return ProgressMode::on_terminal;
@@ -109,6 +120,7 @@ std::expected<void, Outcome> apply(Options& options, int option, const char* arg
     case directory: return assign(options.directory, directory_argument(argument));
     case progress: return assign(options.progress, progress_argument(argument));
     case output: options.output = argument; break;
+    case storage: return assign(options.storage, url_argument(argument));
     case soak: options.soak = true; break;
     case no_replace: options.replace = false; break;
     case stats: options.stats = true; break;
@@ -133,6 +145,10 @@ std::expected<Options, Outcome> parse_options(int argc, char** argv) {
   if (optind < argc) return usage_error(std::string{"unexpected argument '"} + argv[optind] + "'");
   if (has_output && options.output.empty()) return usage_error("--output: no file named");
   if (!options.replace && !has_output) return usage_error("--no-replace: only with --output");
+  if (!options.storage.empty() && !options.directory.empty()) return usage_error("--storage: not together with --directory");
+  if (!options.storage.empty() && has_output && hybridbuffer::StorageUrl::parse(options.storage)->scheme() != "file") {
+    return usage_error("--storage: only file: together with --output, which names a file");
+  }
   if (options.memory < least_memory) return usage_error("--memory: at least " + format_size(least_memory) + " is needed");
   return options;
 }

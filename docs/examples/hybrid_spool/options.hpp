@@ -16,6 +16,7 @@ struct Options {
   std::uint64_t memory = std::uint64_t{64} << 20U;
   std::uint64_t max_storage = std::numeric_limits<std::uint64_t>::max();
   std::string directory;  // absolute; empty: the library's choice, or beside `output`
+  std::string storage;    // a URL; empty: files in `directory`
   std::string output;     // empty: standard output
   bool soak = false;
   bool replace = true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/backend/any.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
 #include <hybridbuffer/spill/shared_budget.hpp>
 
@@ -41,12 +42,13 @@ class SpoolPolicy {
   const std::atomic<std::uint64_t>* elsewhere_;
 };
 
-using SpoolBuffer = hybridbuffer::HybridBuffer<SegmentedMemory<>, SpoolPolicy, hybridbuffer::FileBackend>;
+/// Where it keeps what memory cannot hold is known only when the command line was read.
+using SpoolBuffer = hybridbuffer::HybridBuffer<SegmentedMemory<>, SpoolPolicy, hybridbuffer::AnyBackend>;
 
 /// Makes the buffers of one run, which share its memory, its storage and its limits.
 class BufferSource {
  public:
-  BufferSource(std::uint64_t memory, std::uint64_t max_storage, hybridbuffer::FileStorage storage)
+  BufferSource(std::uint64_t memory, std::uint64_t max_storage, hybridbuffer::AnyStorage storage)
       : memory_{memory - beside_content}, max_storage_{max_storage}, storage_{std::move(storage)} {}
 
   [[nodiscard]] SpoolBuffer make() const {
@@ -66,7 +68,7 @@ class BufferSource {
 
   hybridbuffer::MemoryBudget memory_;
   std::uint64_t max_storage_;
-  hybridbuffer::FileStorage storage_;
+  hybridbuffer::AnyStorage storage_;
   std::unique_ptr<std::atomic<std::uint64_t>> elsewhere_ = std::make_unique<std::atomic<std::uint64_t>>(0);
 };
 

@@ -70,7 +70,13 @@ class ForwardedCapabilities {
   }
 
  protected:
-  explicit constexpr ForwardedCapabilities([[maybe_unused]] const Inner&... inner) noexcept {
+  /// For who has no inner backend yet.
+  constexpr ForwardedCapabilities() noexcept
+    requires(!at_run_time)
+  = default;
+  explicit constexpr ForwardedCapabilities([[maybe_unused]] const Inner&... inner) noexcept
+    requires(sizeof...(Inner) != 0)
+  {
     if constexpr (at_run_time) declared_ = Rule::declared(capabilities_of(inner)...);
   }
 

@@ -118,6 +118,21 @@ class Retrier {
     }
   }
 
+  /// The same for a call that changes something. After an attempt that may have had its effect no failure is a definite one: then the
+  /// failure of that attempt is returned.
+  template <class Call>
+  auto run_change(Call&& call) const -> decltype(call()) {
+    Attempts attempts{*this};
+    auto first = call();
+    if (first) return first;
+    while (attempts.again(first.error())) {
+      auto next = call();
+      if (next) return next;
+      if (!is_retryable(next.error().code())) break;
+    }
+    return first;
+  }
+
  private:
   [[nodiscard]] std::chrono::nanoseconds pause_after(unsigned failures) const noexcept {
     const auto base = static_cast<std::uint64_t>(std::max<std::int64_t>(options_.base.count(), 0));

@@ -104,6 +104,17 @@ template <class H>
   }
 }
 
+// A size() that answers `unsupported` belongs to a handle whose type is known at run time only, and holds one without.
+template <class H>
+[[nodiscard]] bool shows_size([[maybe_unused]] const H& h) {
+  if constexpr (!has_handle_size<H>) {
+    return false;
+  } else {
+    const auto size = handle_size(h);
+    return size || size.error().code() != errc::unsupported;
+  }
+}
+
 template <class W>
 struct WriterBox final : ErasedWriter {
   explicit WriterBox(W&& writer) : held{std::move(writer)} {}
@@ -128,7 +139,7 @@ struct ReaderBox final : ErasedReader {
     if constexpr (seeker<R>) return held.seek(offset, whence);
     else return undeclared("seek");
   }
-  [[nodiscard]] bool has_size() const override { return has_handle_size<R>; }
+  [[nodiscard]] bool has_size() const override { return shows_size(held); }
   Result<std::uint64_t> size() override { return handle_size(held); }
   R held;
 };
@@ -141,7 +152,7 @@ struct ReaderAtBox final : ErasedReaderAt {
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const override {
     return held.read_at(offset, bytes);
   }
-  [[nodiscard]] bool has_size() const override { return has_handle_size<R>; }
+  [[nodiscard]] bool has_size() const override { return shows_size(held); }
   [[nodiscard]] Result<std::uint64_t> size() const override { return handle_size(held); }
   R held;
 };

@@ -1,0 +1,88 @@
+#include "place.hpp"
+
+#include "spool_buffer.hpp"
+
+#include <hybridbuffer/backend/file.hpp>
+#include <hybridbuffer/storage_url.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace spool {
+
+using hybridbuffer::AnyStorage;
+using hybridbuffer::FileOptions;
+using hybridbuffer::FileStorage;
+using hybridbuffer::Result;
+
+namespace {
+
+/// What is claimed ahead would count as stored.
+FileOptions settings_for(const Options& options) {
+  FileOptions settings;
+  const bool is_limited = options.max_storage != Options{}.max_storage;
+  if (is_limited) settings.reserve_ahead = 0;
+  return settings;
+}
+
+/// Stores a byte and lets it go.
+Result<void> check(const AnyStorage& storage) {
+  auto backend = storage.create_backend();
+  if (!backend) return std::unexpected{std::move(backend).error()};
+  auto writer = backend->create();
+  if (!writer) return std::unexpected{std::move(writer).error()};
+  constexpr std::byte probe{1};
+  if (auto written = writer->write(std::span{&probe, 1}); !written) return written;
+  return writer->close();
+}
+
+Outcome storage_failure(const hybridbuffer::Error& error) { return {ExitCode::usage, "--storage: " + error.message()}; }
+
+std::expected<AnyStorage, Outcome> named_by_url(const Options& options) {
+  hybridbuffer::StorageRegistry registry;
+  for (auto scheme : {hybridbuffer::file_scheme(settings_for(options)), hybridbuffer::memory_scheme()}) {
+    if (auto added = registry.add(std::move(scheme)); !added) return std::unexpected{Outcome{ExitCode::failure, added.error().message()}};
+  }
+  auto storage = hybridbuffer::storage_from_url(options.storage, registry);
+  if (!storage) return std::unexpected{storage_failure(storage.error())};
+  if (const auto checked = check(*storage); !checked && !means_full(checked.error())) {
+    return std::unexpected{storage_failure(checked.error())};
+  }
+  return *std::move(storage);
+}
+
+Outcome directory_failure(const Options& options, const hybridbuffer::Error& error) {
+  if (!options.directory.empty()) return {ExitCode::usage, "--directory: " + error.message()};
+  return {ExitCode::failure, (options.output.empty() ? "" : "--output '" + options.output + "': ") + error.message()};
+}
+
+std::expected<AnyStorage, Outcome> in_a_directory(const Options& options, const std::optional<OutputFile>& file, Console& console) {
+  FileOptions settings = settings_for(options);
+  settings.directory = options.directory;
+  const bool is_beside_output = file.has_value() && options.directory.empty();
+  if (is_beside_output) settings.directory = file->directory();
+
+  FileStorage storage{settings};
+  auto checked = storage.check();
+  if (!checked && is_beside_output && checked.error() == hybridbuffer::errc::permission) {
+    // Writable by everybody, so unfit for the spill; the result can be copied there all the same.
+    settings.directory.clear();
+    storage = FileStorage{settings};
+    checked = storage.check();
+  }
+  if (!checked && !means_full(checked.error())) return std::unexpected{directory_failure(options, checked.error())};
+  if (!is_beside_output) {
+    for (const std::string& warning : storage.warnings()) console.note("warning: " + warning);
+  }
+  return storage;
+}
+
+}  // namespace
+
+std::expected<AnyStorage, Outcome> find_place(const Options& options, const std::optional<OutputFile>& file, Console& console) {
+  return options.storage.empty() ? in_a_directory(options, file, console) : named_by_url(options);
+}
+
+}  // namespace spool

@@ -1,0 +1,429 @@
+#pragma once
+
+#include <hybridbuffer/detail/forwarded_capabilities.hpp>
+#include <hybridbuffer/detail/light_lock.hpp>
+#include <hybridbuffer/detail/seek_target.hpp>
+#include <hybridbuffer/error.hpp>
+#include <hybridbuffer/handle_state.hpp>
+#include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/transform/retry_policy.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+/// \file
+/// What a RetryingBackend hands out: handles that open the inner one anew when it fails.
+
+namespace hybridbuffer {
+
+namespace detail {
+
+/// How long an object is, as far as it is known without asking.
+enum class Presence : std::uint8_t { unknown, absent, present };
+struct KnownSize {
+  Presence presence = Presence::absent;
+  std::uint64_t size = 0;  ///< when present
+};
+
+/// What a retrying backend shares with its handles.
+/// Threads: any number at once, as `inner` allows.
+template <storage_backend Inner, retry_time Time>
+class RetriedLocation {
+ public:
+  RetriedLocation(Inner owned, std::shared_ptr<const Retrier<Time>> retrier) : inner{std::move(owned)}, retrier_{std::move(retrier)} {}
+
+  [[nodiscard]] const Retrier<Time>& retrier() const noexcept { return *retrier_; }
+
+  /// A number that differs before and after each change that an open reader may not see: who opens anew compares it.
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+  void begin_change() noexcept { version_.fetch_add(1, std::memory_order_acq_rel); }
+  void end_change() noexcept { version_.fetch_add(1, std::memory_order_acq_rel); }
+
+  [[nodiscard]] KnownSize size() const noexcept {
+    const LightGuard guard{lock_};
+    return size_;
+  }
+  void set_size(KnownSize size) noexcept {
+    const LightGuard guard{lock_};
+    size_ = size;
+  }
+
+  /// Asks the store; unknown where no handle tells.
+  /// Errors: those of the inner backend, but not_found.
+  [[nodiscard]] Result<KnownSize> measure() const {
+    if constexpr (tells_size<reader_at_of<Inner>>) {
+      if (capabilities_of(inner).has(Capability::reader_at)) {
+        const auto opened = inner.open_reader_at();
+        if (!opened) return absent_or_error(opened.error());
+        return known(size_of(*opened));
+      }
+    }
+    if constexpr (may_have<Inner>(Capability::seeker)) {
+      if (capabilities_of(inner).has(Capability::seeker)) {
+        auto opened = inner.open_seeker();
+        if (!opened) return absent_or_error(opened.error());
+        return known(opened->seek(0, Whence::end));
+      }
+    }
+    return KnownSize{.presence = Presence::unknown};
+  }
+
+  Inner inner;
+
+ private:
+  [[nodiscard]] static Result<KnownSize> absent_or_error(const Error& error) {
+    if (error == errc::not_found) return KnownSize{};
+    return std::unexpected{error};
+  }
+  [[nodiscard]] static Result<KnownSize> known(const Result<std::uint64_t>& size) {
+    if (!size) return std::unexpected{size.error()};
+    return KnownSize{Presence::present, *size};
+  }
+
+  std::shared_ptr<const Retrier<Time>> retrier_;
+  std::atomic<std::uint64_t> version_{0};
+  mutable LightLock lock_;
+  KnownSize size_;
+};
+
+struct NoObject {};  // the location's state is only about who may write
+
+}  // namespace detail
+
+/// Writes, and keeps what it wrote, up to RetryOptions::replay_bytes, to write it again to a new inner writer when the inner one fails.
+///
+/// An extension whose close() failed without a clear answer is looked at before anything is written again: by the object's size, where an
+/// inner handle tells it; where none does, the failure passes.
+/// Cost:    a copy of the first replay_bytes bytes.
+/// Threads: one at a time, any thread.
+template <writer InnerWriter, storage_backend Inner, retry_time Time, bool extends>
+class RetryingWriter {
+  using Location = detail::RetriedLocation<Inner, Time>;
+  using Attempts = typename detail::Retrier<Time>::Attempts;
+  using Presence = detail::Presence;
+
+ public:
+  using State = WriterState<detail::NoObject>;
+
+  /// `before`: the object that is extended, as far as it is known.
+  RetryingWriter(State state, std::shared_ptr<Location> location, InnerWriter inner, detail::KnownSize before) noexcept
+      : state_{std::move(state)}, location_{location}, before_{before} {
+    inner_.emplace(std::move(inner));
+  }
+  RetryingWriter(RetryingWriter&&) noexcept = default;
+  RetryingWriter& operator=(RetryingWriter&& other) noexcept {
+    if (this == &other) return *this;  // the vector would be emptied
+    state_ = std::move(other.state_);
+    location_ = std::move(other.location_);
+    inner_ = std::move(other.inner_);
+    before_ = other.before_;
+    kept_ = std::move(other.kept_);
+    written_ = other.written_;
+    return *this;
+  }
+  RetryingWriter(const RetryingWriter&) = delete;
+  RetryingWriter& operator=(const RetryingWriter&) = delete;
+  ~RetryingWriter() = default;
+
+  /// Errors: those of the inner writer that could not be helped.
+  [[nodiscard]] Result<void> write(std::span<const std::byte> bytes) {
+    return state_.write([&] { return store([&] { return inner_->write(bytes); }, std::span{&bytes, 1}); });
+  }
+  [[nodiscard]] Result<void> write(std::span<const std::span<const std::byte>> pieces)
+    requires gathering_writer<InnerWriter>
+  {
+    return state_.write([&] { return store([&] { return inner_->write(pieces); }, pieces); });
+  }
+
+  /// Errors: those of the inner writer that could not be helped; after `timeout` and `unavailable` nothing is visible, or all of it.
+  [[nodiscard]] Result<void> close() {
+    if (state_.is_open()) static_cast<void>(state_.write([&] { return commit(); }));  // what fails there is the verdict
+    inner_.reset();
+    return state_.close([](detail::NoObject&) { return Result<void>{}; });
+  }
+
+ private:
+  template <class Write>
+  [[nodiscard]] Result<void> store(Write&& write_to_inner, std::span<const std::span<const std::byte>> pieces) {
+    const auto location = location_.lock();
+    if (location == nullptr) return write_to_inner();
+    for (Attempts attempts{location->retrier()};;) {
+      auto done = ready(*location);
+      if (done) done = write_to_inner();
+      if (done) {
+        keep(pieces, location->retrier().options().replay_bytes);
+        return done;
+      }
+      inner_.reset();  // after a failed write it commits nothing
+      if (!kept_ || !attempts.again(done.error())) return done;
+    }
+  }
+
+  [[nodiscard]] Result<void> commit() {
+    const auto location = location_.lock();
+    if (location == nullptr) return inner_->close();
+    std::optional<Error> unclear;  // of a close() that may have been carried out: then no failure after it is a definite one
+    for (Attempts attempts{location->retrier()};;) {
+      Result<void> done;
+      if (extends && unclear) {
+        const Result<Fate> fate = find_out(*location);
+        if (fate && *fate == Fate::stored) return {};
+        if (fate && (*fate == Fate::unknown || !kept_)) return std::unexpected{*unclear};
+        if (fate) unclear.reset();
+        else done = std::unexpected{fate.error()};
+      }
+      if (done) done = ready(*location);
+      if (done) {
+        done = close_inner(*location);
+        if (done) return done;
+        if (done.error().is_indeterminate()) unclear = done.error();
+      }
+      inner_.reset();
+      const bool helps = extends && unclear ? before_.presence != Presence::unknown : kept_.has_value();
+      if (!helps || !attempts.again(done.error())) return unclear ? std::unexpected{*unclear} : done;
+    }
+  }
+
+  [[nodiscard]] Result<void> close_inner(Location& location) {
+    if (!extends) location.begin_change();
+    auto closed = inner_->close();
+    if (!extends) location.end_change();
+    if (closed) location.set_size(after());
+    else if (closed.error().is_indeterminate()) location.set_size({.presence = Presence::unknown});
+    return closed;
+  }
+
+  [[nodiscard]] detail::KnownSize after() const noexcept {
+    if (!extends || before_.presence == Presence::absent) return {Presence::present, written_};
+    return {before_.presence, before_.size + written_};
+  }
+
+  // What became of an extension that was closed without a clear answer: the object is as long as before, or longer by all of it.
+  enum class Fate : std::uint8_t { stored, not_stored, unknown };
+  // Errors: those of the inner backend.
+  [[nodiscard]] Result<Fate> find_out(Location& location) {
+    const auto now = location.measure();
+    if (!now) return std::unexpected{now.error()};
+    Fate fate = Fate::unknown;
+    if (now->presence == before_.presence && now->size == before_.size) fate = Fate::not_stored;
+    if (now->presence == Presence::present && now->size == after().size) fate = Fate::stored;
+    if (now->presence == Presence::unknown) fate = Fate::unknown;
+    if (fate != Fate::unknown) location.set_size(*now);
+    return fate;
+  }
+
+  // An inner writer that took all that was written.
+  [[nodiscard]] Result<void> ready(Location& location) {
+    if (inner_) return {};
+    auto opened = state_.while_current("write again", [&]() -> Result<void> {
+      auto made = open(location.inner);
+      if (!made) return std::unexpected{std::move(made).error()};
+      inner_.emplace(*std::move(made));
+      return {};
+    });
+    if (!opened || kept_->empty()) return opened;
+    return inner_->write(std::span<const std::byte>{*kept_});
+  }
+  [[nodiscard]] static Result<InnerWriter> open(Inner& inner) {
+    if constexpr (extends) return inner.append();
+    else return inner.create();
+  }
+
+  void keep(std::span<const std::span<const std::byte>> pieces, std::size_t most) noexcept {
+    for (const auto piece : pieces) {
+      written_ += piece.size();
+      if (!kept_) continue;
+      if (piece.size() > most || kept_->size() > most - piece.size()) {
+        kept_.reset();
+        continue;
+      }
+      try {
+        kept_->insert(kept_->end(), piece.begin(), piece.end());
+      } catch (const std::bad_alloc&) {  // what fails from now on is passed on
+        kept_.reset();
+      }
+    }
+  }
+
+  State state_;
+  std::weak_ptr<Location> location_;
+  std::optional<InnerWriter> inner_;  // empty when it failed
+  detail::KnownSize before_;
+  std::optional<std::vector<std::byte>> kept_{std::in_place};  // all that was written; empty when that was too much
+  std::uint64_t written_ = 0;
+};
+
+/// Reads on at the same position after a failure: first with the inner handle that failed, then with a new one, unless the object was
+/// replaced, shortened or removed since this reader was opened.
+///
+/// Cost:    where `InnerReader` is no seeker, a new one reads the object up to the position.
+/// Threads: one at a time, any thread.
+template <hybridbuffer::reader InnerReader, storage_backend Inner, retry_time Time, bool seeks>
+class RetryingReader {
+  using Location = detail::RetriedLocation<Inner, Time>;
+  using Attempts = typename detail::Retrier<Time>::Attempts;
+
+ public:
+  RetryingReader(std::shared_ptr<const Location> location, InnerReader inner, std::uint64_t version) noexcept
+      : location_{location}, inner_{std::move(inner)}, version_{version} {}
+
+  /// Errors: those of the inner reader that could not be helped.
+  [[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes) {
+    if (auto usable = state_.check("read"); !usable) return std::unexpected{std::move(usable).error()};
+    const auto location = location_.lock();
+    auto count = location != nullptr ? read_with(*location, bytes) : inner_.read(bytes);
+    if (count) position_ += *count;
+    return count;
+  }
+
+  [[nodiscard]] Result<std::uint64_t> seek(std::int64_t offset, Whence whence)
+    requires(seeks)
+  {
+    if (auto usable = state_.check("seek"); !usable) return std::unexpected{std::move(usable).error()};
+    const auto location = location_.lock();
+    auto moved = location != nullptr ? seek_with(*location, offset, whence) : inner_.seek(offset, whence);
+    if (moved) position_ = *moved;
+    return moved;
+  }
+
+  [[nodiscard]] Result<std::uint64_t> size() const
+    requires detail::tells_size<InnerReader>
+  {
+    if (auto usable = state_.check("ask for a size"); !usable) return std::unexpected{std::move(usable).error()};
+    const auto location = location_.lock();
+    if (location == nullptr) return detail::size_of(inner_);
+    return location->retrier().run([&] { return detail::size_of(inner_); });
+  }
+
+ private:
+  [[nodiscard]] Result<std::size_t> read_with(const Location& location, std::span<std::byte> bytes) {
+    Attempts attempts{location.retrier()};
+    auto count = inner_.read(bytes);
+    for (bool same_handle = true; !count && attempts.again(count.error()); same_handle = false) {
+      if (!same_handle && location.version() == version_) {
+        if (auto opened = reopen(location); !opened) {
+          count = std::unexpected{std::move(opened).error()};
+          continue;
+        }
+      }
+      count = inner_.read(bytes);
+    }
+    return count;
+  }
+
+  [[nodiscard]] Result<std::uint64_t> seek_with(const Location& location, std::int64_t offset, Whence whence)
+    requires(seeks)
+  {
+    Attempts attempts{location.retrier()};
+    auto moved = inner_.seek(offset, whence);
+    while (!moved && attempts.again(moved.error())) {
+      // Where it stands after a failure is not known: from the current position is from the beginning.
+      if (whence == Whence::current) {
+        const auto target = detail::seek_target(offset, whence, position_, 0);
+        if (!target || *target > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return moved;
+        offset = static_cast<std::int64_t>(*target);
+        whence = Whence::begin;
+      }
+      moved = inner_.seek(offset, whence);
+    }
+    return moved;
+  }
+
+  // A new handle at the position. Errors: the inner backend's; the old handle then stays.
+  [[nodiscard]] Result<void> reopen(const Location& location) {
+    auto opened = open(location.inner);
+    if (!opened) return std::unexpected{std::move(opened).error()};
+    if (auto moved = move_to_position(*opened); !moved) return moved;
+    if (location.version() == version_) inner_ = *std::move(opened);
+    return {};
+  }
+  [[nodiscard]] static Result<InnerReader> open(const Inner& inner) {
+    if constexpr (seeks) return inner.open_seeker();
+    else return inner.open();
+  }
+  [[nodiscard]] Result<void> move_to_position(InnerReader& inner) {
+    if constexpr (seeks) {
+      const auto moved = inner.seek(static_cast<std::int64_t>(position_), Whence::begin);
+      if (!moved) return std::unexpected{moved.error()};
+    } else {
+      std::array<std::byte, 4096> scratch;
+      for (std::uint64_t at = 0; at < position_;) {
+        const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(scratch.size(), position_ - at));
+        const auto count = inner.read(std::span{scratch}.first(step));
+        if (!count) return std::unexpected{count.error()};
+        if (*count == 0) return failure(errc::corrupted, "read stored bytes", "the object ends before its committed size");
+        at += *count;
+      }
+    }
+    return {};
+  }
+
+  ReaderState state_;  // asked first: a child that was forked must not wait for a lock of `Time`
+  std::weak_ptr<const Location> location_;
+  InnerReader inner_;
+  std::uint64_t version_;  // of the location when this reader was opened
+  std::uint64_t position_ = 0;
+};
+
+/// Reads any window; one that fails is read again, at last with a new inner handle, under the same condition as a RetryingReader.
+/// Threads: any number at once.
+template <hybridbuffer::reader_at InnerReaderAt, storage_backend Inner, retry_time Time>
+class RetryingReaderAt {
+  using Location = detail::RetriedLocation<Inner, Time>;
+  using Attempts = typename detail::Retrier<Time>::Attempts;
+
+ public:
+  RetryingReaderAt(std::shared_ptr<const Location> location, InnerReaderAt inner, std::uint64_t version) noexcept
+      : location_{location}, inner_{std::move(inner)}, version_{version} {}
+
+  /// Errors: those of the inner reader_at that could not be helped.
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+    if (auto usable = state_.check("read"); !usable) return std::unexpected{std::move(usable).error()};
+    const auto location = location_.lock();
+    if (location == nullptr) return inner_.read_at(offset, bytes);
+    Attempts attempts{location->retrier()};
+    auto count = inner_.read_at(offset, bytes);
+    for (bool same_handle = true; !count && attempts.again(count.error()); same_handle = false) {
+      if (!same_handle && location->version() == version_) {
+        const auto opened = location->inner.open_reader_at();
+        if (!opened) {
+          count = std::unexpected{opened.error()};
+          continue;
+        }
+        if (location->version() == version_) {
+          count = opened->read_at(offset, bytes);
+          continue;
+        }
+      }
+      count = inner_.read_at(offset, bytes);
+    }
+    return count;
+  }
+
+  [[nodiscard]] Result<std::uint64_t> size() const
+    requires detail::tells_size<InnerReaderAt>
+  {
+    if (auto usable = state_.check("ask for a size"); !usable) return std::unexpected{std::move(usable).error()};
+    const auto location = location_.lock();
+    if (location == nullptr) return detail::size_of(inner_);
+    return location->retrier().run([&] { return detail::size_of(inner_); });
+  }
+
+ private:
+  ReaderState state_;  // asked first: a child that was forked must not wait for a lock of `Time`
+  std::weak_ptr<const Location> location_;
+  InnerReaderAt inner_;
+  std::uint64_t version_;
+};
+
+}  // namespace hybridbuffer

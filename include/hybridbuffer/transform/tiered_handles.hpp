@@ -1,0 +1,473 @@
+#pragma once
+
+#include <hybridbuffer/detail/forwarded_capabilities.hpp>
+#include <hybridbuffer/detail/seek_target.hpp>
+#include <hybridbuffer/detail/tiered_object.hpp>
+#include <hybridbuffer/error.hpp>
+#include <hybridbuffer/handle_state.hpp>
+#include <hybridbuffer/storage.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// \file
+/// What a TieredBackend hands out.
+
+namespace hybridbuffer {
+
+namespace detail {
+
+/// Whether the first storage's failure is one that the second can make good.
+[[nodiscard]] constexpr bool moves_over(errc code) noexcept {
+  return code == errc::no_space || code == errc::limit_exceeded || code == errc::unavailable || code == errc::timeout;
+}
+
+/// Takes an object's bytes into locations that nobody sees yet: those of the first storage as long as it takes them.
+///
+/// The inner writer is closed, which commits into its location, whenever more than replay_bytes wait in it: those that wait are kept in
+/// memory, so that they can go to the second storage when the first one fails at the write or at the close. A write that is larger goes
+/// through without a copy.
+template <class FirstStorage, class SecondStorage>
+class TieredAssembly {
+ public:
+  using First = backend_of_t<FirstStorage>;
+  using Second = backend_of_t<SecondStorage>;
+  using Location = TieredLocation<First, Second>;
+  using Extents = TieredExtents<First, Second>;
+  using Pieces = std::span<const std::span<const std::byte>>;
+
+  /// `extents`: the object that is extended; empty for a new one.
+  TieredAssembly(std::shared_ptr<const Tiers<FirstStorage, SecondStorage>> tiers, std::shared_ptr<typename Location::Attic> attic,
+                 Extents extents)
+      : tiers_{std::move(tiers)}, attic_{std::move(attic)}, extents_{std::move(extents)} {
+    if (extents_.all().empty()) return;
+    location_ = extents_.all().back().location;
+    in_first_ = location_->is_first();
+    extended_ = location_;
+    extended_end_ = location_->end;
+  }
+  TieredAssembly(const TieredAssembly&) = delete;
+  TieredAssembly& operator=(const TieredAssembly&) = delete;
+  ~TieredAssembly() {
+    drop_writer();
+    give_back_extension();
+  }
+
+  /// Errors: those of the second storage; those of the first that are not about room or reach.
+  [[nodiscard]] Result<void> write(Pieces pieces) {
+    std::size_t total = 0;
+    for (const auto piece : pieces) total += piece.size();
+    if (total == 0) return {};
+    return in_either_tier([&] { return put(pieces, total); });
+  }
+  /// Commits what waits. Errors: as write().
+  [[nodiscard]] Result<void> finish() {
+    return in_either_tier([&]() -> Result<void> {
+      if (kept_.empty()) return {};
+      if (auto ready = open_writer(); !ready) return ready;
+      return commit();
+    });
+  }
+  /// All that was written. Requires: finish() succeeded.
+  [[nodiscard]] const Extents& extents() const noexcept { return extents_; }
+  /// What was written belongs to an object now: it no longer goes with this.
+  void publish() noexcept { extended_.reset(); }
+
+ private:
+  // The writers of both storages, for new objects and for extensions.
+  using Writers = std::variant<std::monostate, writer_of<First>, appender_of<First>, writer_of<Second>, appender_of<Second>>;
+
+  // Runs `step`, and once more in the second storage when the first one cannot.
+  template <class Step>
+  [[nodiscard]] Result<void> in_either_tier(Step&& step) {
+    auto done = step();
+    if (done || !in_first_ || !moves_over(done.error().code())) return done;
+    writer_.template emplace<0>();
+    waiting_ = 0;
+    in_first_ = false;
+    location_.reset();
+    return step();
+  }
+
+  [[nodiscard]] Result<void> put(Pieces pieces, std::size_t total) {
+    if (auto ready = open_writer(); !ready) return ready;
+    if (auto written = write_to_inner(pieces); !written) return written;
+    waiting_ += total;
+    if (total <= tiers_->replay_bytes && kept_.size() <= tiers_->replay_bytes - total && keep(pieces, total)) return {};
+    return commit();
+  }
+
+  [[nodiscard]] bool keep(Pieces pieces, std::size_t total) noexcept {
+    try {
+      if (kept_.capacity() - kept_.size() < total) kept_.reserve(std::max(kept_.size() + total, 2 * kept_.capacity()));
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    for (const auto piece : pieces) kept_.insert(kept_.end(), piece.begin(), piece.end());
+    return true;
+  }
+
+  // A writer that took all that is kept.
+  [[nodiscard]] Result<void> open_writer() {
+    if (writer_.index() != 0) return {};
+    auto opened = in_first_ ? open_in<0>() : open_in<1>();
+    if (!opened || kept_.empty()) return opened;
+    const std::span<const std::byte> all{kept_};
+    if (auto written = write_to_inner(std::span{&all, 1}); !written) return written;
+    waiting_ = kept_.size();
+    return {};
+  }
+  // An extension of the location where there is one that takes it, else a new location.
+  template <std::size_t tier>
+  [[nodiscard]] Result<void> open_in() {
+    using Backend = std::variant_alternative_t<tier, Either<First, Second>>;
+    if constexpr (may_have<Backend>(Capability::append)) {
+      if (location_ != nullptr && !location_->sealed && location_->has(Capability::append)) {
+        auto made = std::get<tier>(location_->backend).append();
+        if (!made) return std::unexpected{std::move(made).error()};
+        writer_.template emplace<2 * tier + 2>(*std::move(made));
+        return {};
+      }
+    }
+    auto backend = create_backend<tier>();
+    if (!backend) return std::unexpected{std::move(backend).error()};
+    location_ = std::make_shared<Location>(Either<First, Second>{std::in_place_index<tier>, *std::move(backend)}, attic_);
+    auto made = std::get<tier>(location_->backend).create();
+    if (!made) return std::unexpected{std::move(made).error()};
+    writer_.template emplace<2 * tier + 1>(*std::move(made));
+    return {};
+  }
+  template <std::size_t tier>
+  [[nodiscard]] auto create_backend() const {
+    if constexpr (tier == 0) return tiers_->first.create_backend();
+    else return tiers_->second.create_backend();
+  }
+
+  template <class Function>
+  [[nodiscard]] Result<void> with_writer(Function&& function) {
+    return std::visit(
+        [&](auto& inner) -> Result<void> {
+          using Inner = std::remove_reference_t<decltype(inner)>;
+          if constexpr (std::is_same_v<Inner, std::monostate> || std::is_same_v<Inner, NoHandle>) return failure(errc::closed, "write");
+          else return function(inner);
+        },
+        writer_);
+  }
+  [[nodiscard]] Result<void> write_to_inner(Pieces pieces) {
+    auto written = with_writer([&](auto& inner) -> Result<void> {
+      if constexpr (gathering_writer<std::remove_reference_t<decltype(inner)>>) {
+        return inner.write(pieces);
+      } else {
+        for (const auto piece : pieces) {
+          if (auto done = inner.write(piece); !done) return done;
+        }
+        return {};
+      }
+    });
+    if (!written) drop_writer();
+    return written;
+  }
+  [[nodiscard]] Result<void> commit() {
+    Extents with_these = extents_;
+    with_these.add(location_, location_->end, waiting_);
+    auto closed = with_writer([](auto& inner) { return inner.close(); });
+    drop_writer();
+    if (!closed) {
+      location_->sealed = location_->sealed || closed.error().is_indeterminate();
+      return closed;
+    }
+    location_->end += std::exchange(waiting_, 0);
+    extents_ = std::move(with_these);
+    kept_.clear();
+    return {};
+  }
+  // What it did not commit goes with it.
+  void drop_writer() noexcept { writer_.template emplace<0>(); }
+
+  // New locations go by themselves; what was committed into one that was there before is cut off again, where it can be.
+  void give_back_extension() noexcept {
+    if (extended_ == nullptr || extended_->end == extended_end_ || extended_->sealed) return;
+    const auto shrink = [&](auto& inner) -> Result<void> {
+      if constexpr (may_have<std::remove_reference_t<decltype(inner)>>(Capability::shrink)) {
+        if (capabilities_of(inner).has(Capability::shrink)) return inner.shrink(extended_end_);
+      }
+      return failure(errc::unsupported, "shorten a location");
+    };
+    try {
+      const auto shrunk = std::visit(shrink, extended_->backend);
+      if (shrunk) extended_->end = extended_end_;
+      else extended_->sealed = shrunk.error().is_indeterminate();
+    } catch (...) {  // NOLINT(bugprone-empty-catch): whether it is there is unknown
+      extended_->sealed = true;
+    }
+  }
+
+  std::shared_ptr<const Tiers<FirstStorage, SecondStorage>> tiers_;
+  std::shared_ptr<typename Location::Attic> attic_;
+  Extents extents_;  // what was committed into locations
+  bool in_first_ = true;
+  std::shared_ptr<Location> location_;  // where bytes go; null where that is still open
+  Writers writer_;
+  std::shared_ptr<Location> extended_;  // the location that was there before, if any
+  std::uint64_t extended_end_ = 0;      // its size then
+  std::vector<std::byte> kept_;         // bytes that no commit has taken yet
+  std::uint64_t waiting_ = 0;           // bytes in writer_
+};
+
+}  // namespace detail
+
+/// Writes to the first storage, and to the second from the first failure on. Threads: one at a time, any thread.
+template <class FirstStorage, class SecondStorage>
+class TieredWriter {
+  using Assembly = detail::TieredAssembly<FirstStorage, SecondStorage>;
+
+ public:
+  using Table = std::shared_ptr<const typename Assembly::Extents>;
+  using State = WriterState<Table>;
+
+  TieredWriter(State state, std::unique_ptr<Assembly> assembly, std::uint64_t room) noexcept
+      : state_{std::move(state)}, assembly_{std::move(assembly)}, room_{room} {}
+
+  /// Errors: those of the second storage; those of the first but no_space, limit_exceeded, unavailable and timeout; `limit_exceeded`
+  ///         beyond max_object_size. Cost: bytes are copied while no more than replay_bytes wait for a commit.
+  [[nodiscard]] Result<void> write(std::span<const std::byte> bytes) { return write_pieces(std::span{&bytes, 1}); }
+  [[nodiscard]] Result<void> write(std::span<const std::span<const std::byte>> pieces)
+    requires(gathering_writer<detail::writer_of<typename Assembly::First>> &&
+             gathering_writer<detail::writer_of<typename Assembly::Second>>)
+  {
+    return write_pieces(pieces);
+  }
+
+  [[nodiscard]] Result<void> close() {
+    Table made;  // what it replaces goes here, and is let go of outside the location's lock
+    if (state_.is_open()) {
+      static_cast<void>(state_.write([&]() -> Result<void> {  // what fails there is the verdict
+        auto finished = assembly_->finish();
+        if (finished) made = std::make_shared<const typename Assembly::Extents>(assembly_->extents());
+        return finished;
+      }));
+    }
+    auto verdict = state_.close([&](Table& object) {
+      std::swap(object, made);
+      assembly_->publish();
+      return Result<void>{};
+    });
+    assembly_.reset();
+    return verdict;
+  }
+
+ private:
+  [[nodiscard]] Result<void> write_pieces(std::span<const std::span<const std::byte>> pieces) {
+    return state_.write([&]() -> Result<void> {
+      std::uint64_t total = 0;
+      for (const auto piece : pieces) total += piece.size();
+      if (total > room_) return failure(errc::limit_exceeded, "write a tiered object", "more than max_object_size");
+      auto written = assembly_->write(pieces);
+      if (written) room_ -= total;
+      return written;
+    });
+  }
+
+  State state_;
+  std::unique_ptr<Assembly> assembly_;  // goes first: its inner writer, then the right to have one
+  std::uint64_t room_;
+};
+
+/// Reads an object's extents one after the other; with seekers of both storages, from anywhere.
+///
+/// Errors:  `corrupted` when an extent is missing or short; those of the inner readers. The next read tries again at the same position.
+/// Cost:    an inner reader for each extent, opened when it is reached.
+/// Threads: one at a time, any thread.
+template <class First, class Second, bool seeks>
+class TieredReader {
+  using Extents = detail::TieredExtents<First, Second>;
+
+ public:
+  explicit TieredReader(std::shared_ptr<const Extents> extents) noexcept : extents_{std::move(extents)} {}
+
+  [[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes) {
+    if (auto usable = state_.check("read"); !usable) return std::unexpected{std::move(usable).error()};
+    if (bytes.empty() || position_ >= extents_->size()) return 0;
+    const auto& extent = extents_->all()[extents_->find(position_)];
+    if (auto ready = stand_at(extent); !ready) {
+      inner_.template emplace<0>();
+      return std::unexpected{std::move(ready).error()};
+    }
+    auto count = read_inner(bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), extent.end() - position_))));
+    if (!count) inner_.template emplace<0>();
+    else position_ += *count;
+    return count;
+  }
+
+  /// Opens the reader of the first extent, so that an open() of a store that is away fails.
+  [[nodiscard]] Result<void> start() { return extents_->size() == 0 ? Result<void>{} : stand_at(extents_->all().front()); }
+
+  [[nodiscard]] Result<std::uint64_t> seek(std::int64_t offset, Whence whence)
+    requires(seeks)
+  {
+    if (auto usable = state_.check("seek"); !usable) return std::unexpected{std::move(usable).error()};
+    const auto target = detail::seek_target(offset, whence, position_, extents_->size());
+    if (target) position_ = *target;
+    return target;
+  }
+
+  [[nodiscard]] Result<std::uint64_t> size() const {
+    if (auto usable = state_.check("ask for a size"); !usable) return std::unexpected{std::move(usable).error()};
+    return extents_->size();
+  }
+
+ private:
+  template <class B>
+  static constexpr auto handle_type() {
+    if constexpr (seeks) return std::type_identity<detail::seeker_of<B>>{};
+    else return std::type_identity<detail::reader_of<B>>{};
+  }
+  using FirstReader = typename decltype(handle_type<First>())::type;
+  using SecondReader = typename decltype(handle_type<Second>())::type;
+
+  // An inner reader at the byte of `extent` that position_ means.
+  [[nodiscard]] Result<void> stand_at(const typename Extents::Extent& extent) {
+    const std::uint64_t wanted = extent.offset + (position_ - extent.begin);
+    if (inner_.index() == 0 || location_ != extent.location.get() || (!seeks && inner_position_ > wanted)) {
+      auto opened = extent.location->is_first() ? open<0>(*extent.location) : open<1>(*extent.location);
+      if (!opened) return opened;
+    }
+    while (inner_position_ != wanted) {
+      auto moved = move_towards(wanted);
+      if (!moved) return moved;
+    }
+    return {};
+  }
+  template <std::size_t tier>
+  [[nodiscard]] Result<void> open(const typename Extents::Location& location) {
+    const auto& backend = std::get<tier>(location.backend);
+    auto opened = [&] {
+      if constexpr (seeks) return backend.open_seeker();
+      else return backend.open();
+    }();
+    if (!opened) return std::unexpected{location.open_error(std::move(opened).error())};
+    inner_.template emplace<tier + 1>(*std::move(opened));
+    location_ = &location;
+    inner_position_ = 0;
+    return {};
+  }
+  [[nodiscard]] Result<void> move_towards(std::uint64_t wanted) {
+    if constexpr (seeks) {
+      const auto moved = std::visit(
+          [&](auto& inner) -> Result<std::uint64_t> {
+            if constexpr (std::is_same_v<decltype(inner), std::monostate&>) return failure(errc::closed, "seek");
+            else return inner.seek(static_cast<std::int64_t>(wanted), Whence::begin);
+          },
+          inner_);
+      if (!moved) return std::unexpected{moved.error()};
+      inner_position_ = wanted;
+    } else {
+      std::array<std::byte, 4096> scratch;
+      const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(scratch.size(), wanted - inner_position_));
+      const auto count = read_inner(std::span{scratch}.first(step));
+      if (!count) return std::unexpected{count.error()};
+    }
+    return {};
+  }
+  [[nodiscard]] Result<std::size_t> read_inner(std::span<std::byte> bytes) {
+    auto count = std::visit(
+        [&](auto& inner) -> Result<std::size_t> {
+          if constexpr (std::is_same_v<decltype(inner), std::monostate&>) return failure(errc::closed, "read");
+          else return inner.read(bytes);
+        },
+        inner_);
+    if (count && *count == 0) return failure(errc::corrupted, "read a tiered object", "part of it ends before its committed size");
+    if (count) inner_position_ += *count;
+    return count;
+  }
+
+  ReaderState state_;
+  std::shared_ptr<const Extents> extents_;
+  std::uint64_t position_ = 0;
+  std::variant<std::monostate, FirstReader, SecondReader> inner_;
+  const void* location_ = nullptr;  // that inner_ reads
+  std::uint64_t inner_position_ = 0;
+};
+
+/// Reads any window of an object. Threads: any number at once. Cost: an inner reader_at for each location, opened at once.
+template <class First, class Second>
+class TieredReaderAt {
+  using Extents = detail::TieredExtents<First, Second>;
+  using Handle = detail::Either<detail::reader_at_of<First>, detail::reader_at_of<Second>>;
+
+ public:
+  /// Errors: those of the inner backends; std::bad_alloc.
+  [[nodiscard]] static Result<TieredReaderAt> open(std::shared_ptr<const Extents> extents) {
+    auto opened = std::make_shared<Opened>();
+    opened->handle_of.reserve(extents->all().size());
+    const typename Extents::Location* last = nullptr;
+    for (const auto& extent : extents->all()) {
+      if (extent.location.get() != last) {
+        last = extent.location.get();
+        auto added = extent.location->is_first() ? add<0>(*opened, *last) : add<1>(*opened, *last);
+        if (!added) return std::unexpected{std::move(added).error()};
+      }
+      opened->handle_of.push_back(opened->handles.size() - 1);
+    }
+    opened->extents = std::move(extents);
+    return TieredReaderAt{std::move(opened)};
+  }
+
+  /// Errors: `corrupted` when an extent is short; those of the inner readers.
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+    if (auto usable = state_.check("read"); !usable) return std::unexpected{std::move(usable).error()};
+    const Extents& extents = *opened_->extents;
+    if (bytes.empty() || offset >= extents.size()) return 0;
+    bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), extents.size() - offset)));
+    std::size_t done = 0;
+    for (std::size_t index = extents.find(offset); done < bytes.size();) {
+      const auto& extent = extents.all()[index];
+      const std::uint64_t within = offset + done - extent.begin;
+      const auto part = bytes.subspan(done, static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size() - done, extent.length - within)));
+      const auto count = std::visit([&](const auto& inner) { return inner.read_at(extent.offset + within, part); },
+                                    opened_->handles[opened_->handle_of[index]]);
+      if (!count) return count;
+      if (*count == 0) return failure(errc::corrupted, "read a tiered object", "part of it ends before its committed size");
+      done += *count;
+      if (offset + done == extent.end()) ++index;
+    }
+    return done;
+  }
+
+  [[nodiscard]] Result<std::uint64_t> size() const {
+    if (auto usable = state_.check("ask for a size"); !usable) return std::unexpected{std::move(usable).error()};
+    return opened_->extents->size();
+  }
+
+ private:
+  struct Opened {
+    std::shared_ptr<const Extents> extents{};
+    std::vector<Handle> handles{};         // goes before the locations
+    std::vector<std::size_t> handle_of{};  // of each extent
+  };
+  explicit TieredReaderAt(std::shared_ptr<const Opened> opened) noexcept : opened_{std::move(opened)} {}
+
+  template <std::size_t tier>
+  [[nodiscard]] static Result<void> add(Opened& opened, const typename Extents::Location& location) {
+    auto handle = std::get<tier>(location.backend).open_reader_at();
+    if (!handle) return std::unexpected{location.open_error(std::move(handle).error())};
+    opened.handles.push_back(Handle{std::in_place_index<tier>, *std::move(handle)});
+    return {};
+  }
+
+  ReaderState state_;
+  std::shared_ptr<const Opened> opened_;
+};
+
+}  // namespace hybridbuffer
