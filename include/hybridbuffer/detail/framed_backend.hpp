@@ -143,6 +143,10 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     return rules_.remove("remove", [&](NoObject&) {
       auto removed = inner_.remove();
       if (removed) object_->commit({});
+      while (removed && !left_behind_.empty()) {
+        removed = removed_copy(left_behind_.back());
+        if (removed) left_behind_.pop_back();
+      }
       return removed;
     });
   }
@@ -191,20 +195,17 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     try {
       auto source = open();
       if (!source) return std::unexpected{std::move(source).error()};
+      auto room = rules_.read("publish", [&](const NoObject&) { return left_behind_.reserve(left_behind_.size() + 1), Result<void>{}; });
+      if (!room) return room;
       auto copy = make_inner_();
       if (!copy) return std::unexpected{std::move(copy).error()};
-      auto sink = copy->create();
-      if (!sink) return std::unexpected{std::move(sink).error()};
-      FrameMemory<Codec::is_secret> memory;
-      const auto block = memory.first(shape().chunk_bytes, shape().chunk_bytes);
-      for (;;) {
-        const auto count = source->read(block);
-        if (!count) return std::unexpected{count.error()};
-        if (*count == 0) break;
-        if (auto written = sink->write(block.first(*count)); !written) return written;
+      auto published = publish_through(*source, *copy, destination, mode);
+      if (!removed_copy(*copy)) {
+        // Its destructor asks once more, and a store that does not answer then either keeps it: remove() asks again.
+        static_cast<void>(
+            rules_.read("publish", [&](const NoObject&) { return left_behind_.push_back(*std::move(copy)), Result<void>{}; }));
       }
-      if (auto closed = sink->close(); !closed) return closed;
-      return copy->publish(destination, mode);
+      return published;
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "publish", "out of memory");
     }
@@ -247,6 +248,31 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
       const std::uint64_t stored_end = std::max(ends.stored, ends.stored_perhaps.value_or(0));
       return std::max(ends.size, std::min(most, ends.size + content_of(stored > stored_end ? stored - stored_end : 0)));
     }
+  }
+
+  // Writes what `source` gives to `copy`, and publishes that.
+  [[nodiscard]] Result<void> publish_through(Reader& source, Inner& copy, std::string_view destination, PublishMode mode)
+    requires(Declares::may(Capability::publish))
+  {
+    {
+      auto sink = copy.create();
+      if (!sink) return std::unexpected{std::move(sink).error()};
+      FrameMemory<Codec::is_secret> memory;
+      const auto block = memory.first(shape().chunk_bytes, shape().chunk_bytes);
+      for (;;) {
+        const auto count = source.read(block);
+        if (!count) return std::unexpected{count.error()};
+        if (*count == 0) break;
+        if (auto written = sink->write(block.first(*count)); !written) return written;
+      }
+      if (auto closed = sink->close(); !closed) return closed;
+    }
+    return copy.publish(destination, mode);
+  }
+  [[nodiscard]] static Result<void> removed_copy(Inner& copy) {
+    auto removed = copy.remove();
+    if (!removed && removed.error() == errc::not_found) return {};
+    return removed;
   }
 
   template <class Handle, class Make>
@@ -377,6 +403,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   MakeInner make_inner_;
   std::shared_ptr<Object> object_;
   LocationState<NoObject> rules_;
+  std::vector<Inner> left_behind_;  // copies made to be published that could not be removed; under the lock of `rules_`
 };
 
 }  // namespace hybridbuffer::detail

@@ -24,10 +24,10 @@ namespace detail {
 
 /// What compressing locations share: the codecs' memory, and what Auto has learnt.
 struct CompressionShared {
-  explicit CompressionShared(const CompressionMethod& method) : automatic{std::holds_alternative<Auto>(method)} {
+  explicit CompressionShared(const CompressionMethod& method) {
     if (const Auto* options = std::get_if<Auto>(&method)) {
       choice = std::make_unique<CompressionChoice>(options->store_bytes_per_second);
-      clock = options->clock != nullptr ? options->clock : steady_clock;
+      if (options->clock != nullptr) clock = options->clock;
     }
   }
 
@@ -49,13 +49,12 @@ struct CompressionShared {
   EnginePool pool;
   std::uint64_t first_salt = random_salt();
   std::atomic<std::uint64_t> salts{0};
-  bool automatic;
-  std::unique_ptr<CompressionChoice> choice;  // where it is automatic
-  std::uint64_t (*clock)() noexcept = nullptr;
+  std::unique_ptr<CompressionChoice> choice;  // of Auto; null for any other method
+  std::uint64_t (*clock)() noexcept = steady_clock;
 };
 
 /// Which codec and level `method` means; raw for Auto. The names of levels: docs/compression.md.
-[[nodiscard]] inline Compressor compressor_of(const CompressionMethod& method) noexcept {
+[[nodiscard]] inline Compressor compressor_of(const CompressionMethod& method) {
   struct Visitor {
     Compressor operator()(const Zstd& m) const noexcept { return {FrameCodec::zstd, m.level.number(1, 3, 7, 19)}; }
     Compressor operator()(const Lz4& m) const noexcept { return {FrameCodec::lz4, m.level.number(-7, 0, 4, 12)}; }
@@ -94,7 +93,7 @@ class CompressionCodec {
 
   /// What does not shrink by an eighth is stored raw. Errors: `no_space` (memory), `io`; std::bad_alloc.
   [[nodiscard]] Result<std::size_t> encode(detail::FrameId id, std::span<const std::byte> plain, std::span<std::byte> stored) const {
-    if (!shared_->automatic) return encode_with(compressor_, id, plain, stored);
+    if (shared_->choice == nullptr) return encode_with(compressor_, id, plain, stored);
 
     detail::CompressionChoice& choice = *shared_->choice;
     // What a chunk takes beside its bytes would make small ones look slow.
@@ -118,7 +117,7 @@ class CompressionCodec {
   // What a location never writes it does not read either: of each library only the decoder that is needed sees stored bytes.
   [[nodiscard]] bool makes(detail::FrameCodec codec) const noexcept {
     using enum detail::FrameCodec;
-    if (shared_->automatic) return codec == raw || codec == lz4 || codec == zstd;
+    if (shared_->choice != nullptr) return codec == raw || codec == lz4 || codec == zstd;
     return codec == raw || codec == compressor_.codec;
   }
 
