@@ -40,6 +40,14 @@ BOOST_AUTO_TEST_CASE(a_file_url_names_the_directory) {
 
 BOOST_AUTO_TEST_CASE(a_memory_url_keeps_everything_in_the_process) { BOOST_TEST(files_of_a_relay("memory:").empty()); }
 
+BOOST_AUTO_TEST_CASE(transforms_stand_before_the_files) {
+  const Directory directory;
+  const auto files = files_of_a_relay("file://" + directory.path() + "?retry=2&compress=lz4&level=fast&encrypt=auto&checksum=crc32c");
+  BOOST_REQUIRE(!files.empty());
+  BOOST_TEST(files.front().path.starts_with(directory.path() + "/"), files.front().path);
+  BOOST_TEST(directory.names().empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_store_with_small_objects_is_filled_one_after_the_other) {
   BOOST_TEST(files_of_a_relay("memory:?max_bytes=100K").empty());
 }

@@ -4,11 +4,22 @@
 
 #include <hybridbuffer/backend/file.hpp>
 #include <hybridbuffer/storage_url.hpp>
+#include <hybridbuffer/transform/retry_url.hpp>
+#ifdef HYBRID_SPOOL_CHECKSUM
+#include <hybridbuffer/transform/checksum_url.hpp>
+#endif
+#ifdef HYBRID_SPOOL_COMPRESSION
+#include <hybridbuffer/transform/compression_url.hpp>
+#endif
+#ifdef HYBRID_SPOOL_ENCRYPTION
+#include <hybridbuffer/transform/encryption_url.hpp>
+#endif
 
 #include <cstddef>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace spool {
 
@@ -40,12 +51,34 @@ Result<void> check(const AnyStorage& storage) {
 
 Outcome storage_failure(const hybridbuffer::Error& error) { return {ExitCode::usage, "--storage: " + error.message()}; }
 
-std::expected<AnyStorage, Outcome> named_by_url(const Options& options) {
+/// What a URL may name here: with the transforms whose libraries the program was built with.
+Result<hybridbuffer::StorageRegistry> known_here(const Options& options) {
   hybridbuffer::StorageRegistry registry;
   for (auto scheme : {hybridbuffer::file_scheme(settings_for(options)), hybridbuffer::memory_scheme()}) {
-    if (auto added = registry.add(std::move(scheme)); !added) return std::unexpected{Outcome{ExitCode::failure, added.error().message()}};
+    if (auto added = registry.add(std::move(scheme)); !added) return std::unexpected{std::move(added).error()};
   }
-  auto storage = hybridbuffer::storage_from_url(options.storage, registry);
+  const std::vector<hybridbuffer::StorageTransform> transforms{
+      hybridbuffer::retry_transform(),
+#ifdef HYBRID_SPOOL_CHECKSUM
+      hybridbuffer::checksum_transform(),
+#endif
+#ifdef HYBRID_SPOOL_COMPRESSION
+      hybridbuffer::compression_transform(),
+#endif
+#ifdef HYBRID_SPOOL_ENCRYPTION
+      hybridbuffer::encryption_transform(),
+#endif
+  };
+  for (const auto& transform : transforms) {
+    if (auto added = registry.add(transform); !added) return std::unexpected{std::move(added).error()};
+  }
+  return registry;
+}
+
+std::expected<AnyStorage, Outcome> named_by_url(const Options& options) {
+  const auto registry = known_here(options);
+  if (!registry) return std::unexpected{Outcome{ExitCode::failure, registry.error().message()}};
+  auto storage = hybridbuffer::storage_from_url(options.storage, *registry);
   if (!storage) return std::unexpected{storage_failure(storage.error())};
   if (const auto checked = check(*storage); !checked && !means_full(checked.error())) {
     return std::unexpected{storage_failure(checked.error())};
