@@ -30,8 +30,8 @@ struct Frame {
 
 /// The frames of an object in order.
 ///
-/// Frames that follow each other, full ones but the last, take one entry together: 32 bytes for an object that was written at once or
-/// extended at multiples of the chunk, 32 more for each extension at another size. Where the overhead is not fixed each frame takes 8
+/// Frames that follow each other, full ones but the last, take one entry together: 40 bytes for an object that was written at once or
+/// extended at multiples of the chunk, 40 more for each extension at another size. Where the overhead is not fixed each frame takes 8
 /// bytes more.
 /// Threads: as a vector.
 class FrameList {

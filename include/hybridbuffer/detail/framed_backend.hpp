@@ -33,7 +33,7 @@ struct FramedCapabilities {
 
 /// A location whose object is stored in frames that `Codec` makes, in a location of `Inner`.
 ///
-/// Which frames there are, where they stand and which of them belong to the object is held here, in memory: 32 bytes for each extension
+/// Which frames there are, where they stand and which of them belong to the object is held here, in memory: 40 bytes for each extension
 /// that does not begin at a multiple of the chunk, and what FrameList says beyond.
 /// Threads: as any storage_backend.
 template <frame_codec Codec, storage_backend Inner>
