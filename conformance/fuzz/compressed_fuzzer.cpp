@@ -32,7 +32,7 @@ void require(bool holds, const char* what) {
 struct Subject {
   FrameCodec number;
   CompressionCodec codec;
-  std::uint64_t salt;
+  std::uint64_t salt = 0;
 
   Subject(FrameCodec frame_codec, const CompressionMethod& method)
       : number{frame_codec},

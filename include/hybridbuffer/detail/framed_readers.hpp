@@ -126,13 +126,14 @@ class FramedReader {
 
  private:
   [[nodiscard]] Result<std::size_t> read_frame(std::span<std::byte> bytes) {
-    auto found = view_.find(position_);
-    if (!found) return std::unexpected{std::move(found).error()};
-    if (!*found) return end();
-    const Frame& frame = (*found)->frame;
+    auto looked_up = view_.find(position_);
+    if (!looked_up) return std::unexpected{std::move(looked_up).error()};
+    const auto found = *looked_up;
+    if (!found) return end();
+    const Frame& frame = found->frame;
     const auto skip = static_cast<std::size_t>(position_ - frame.offset);
     const std::size_t count = std::min(bytes.size(), frame.visible - skip);
-    if ((*found)->discarded) {
+    if (found->discarded) {
       std::memset(bytes.data(), 0, count);
     } else if (skip == 0 && count == frame.size) {
       if (auto decoded = load(frame, bytes.first(count)); !decoded) return std::unexpected{std::move(decoded).error()};
@@ -271,13 +272,14 @@ class FramedReaderAt {
   };
 
   [[nodiscard]] Result<std::size_t> read_frame(std::uint64_t offset, std::span<std::byte> bytes) const {
-    auto found = view_.find(offset);
-    if (!found) return std::unexpected{std::move(found).error()};
-    if (!*found) return check_end();
-    const Frame& frame = (*found)->frame;
+    auto looked_up = view_.find(offset);
+    if (!looked_up) return std::unexpected{std::move(looked_up).error()};
+    const auto found = *looked_up;
+    if (!found) return check_end();
+    const Frame& frame = found->frame;
     const auto skip = static_cast<std::size_t>(offset - frame.offset);
     const std::size_t count = std::min(bytes.size(), frame.visible - skip);
-    if ((*found)->discarded) {
+    if (found->discarded) {
       std::memset(bytes.data(), 0, count);
       return count;
     }
