@@ -14,6 +14,8 @@ using namespace spool_test;
 namespace {
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
+/// What the program takes without any data: 2 MiB of it are OpenSSL's and the codecs', for --storage URLs that ask for them.
+constexpr std::uint64_t program_bytes = 6 * mebibyte;
 
 /// The most that was resident so far.
 std::uint64_t peak_resident(pid_t pid) {
@@ -59,12 +61,12 @@ BOOST_AUTO_TEST_CASE(a_gibibyte_passes_in_sixteen_mebibytes_of_memory) {
 
   BOOST_TEST_MESSAGE("peak resident memory: " << peak);
   BOOST_TEST(peak > 12 * mebibyte);  // it is used as well
-  BOOST_TEST(peak <= 16 * mebibyte + 4 * mebibyte);
+  BOOST_TEST(peak <= 16 * mebibyte + program_bytes);
 }
 
 BOOST_AUTO_TEST_CASE(one_mebibyte_of_memory_is_enough) {
   const std::uint64_t peak = peak_of_lagging("1M", 256 * mebibyte);
 
   BOOST_TEST_MESSAGE("peak resident memory: " << peak);
-  BOOST_TEST(peak <= 1 * mebibyte + 4 * mebibyte);
+  BOOST_TEST(peak <= 1 * mebibyte + program_bytes);
 }

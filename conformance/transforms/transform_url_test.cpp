@@ -39,7 +39,7 @@ struct Stored {
 Stored store_through(std::string_view url, const Bytes& content) {
   const OpenStorage open;
   const auto storage = storage_from_url(url, registry_over(open));
-  BOOST_TEST_REQUIRE(storage.has_value(), url << ": " << storage.error().message());
+  BOOST_TEST_REQUIRE(storage.has_value(), url << ": " << (storage ? "" : storage.error().message()));
   auto backend = storage->create_backend();
   BOOST_TEST_REQUIRE(backend.has_value());
   BOOST_TEST_REQUIRE(write_all(backend->create(), content, 1000).has_value());
