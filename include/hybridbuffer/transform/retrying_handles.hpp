@@ -115,7 +115,7 @@ class RetryingWriter {
   using State = WriterState<detail::NoObject>;
 
   /// `extends`: whether the inner writer came from append(). `before`: the object that is extended, as far as it is known.
-  RetryingWriter(State state, std::shared_ptr<Location> location, InnerWriter inner, bool extends, detail::KnownSize before) noexcept
+  RetryingWriter(State state, const std::shared_ptr<Location>& location, InnerWriter inner, bool extends, detail::KnownSize before) noexcept
       : state_{std::move(state)}, location_{location}, extends_{extends}, before_{before} {
     inner_.emplace(std::move(inner));
   }
@@ -171,7 +171,7 @@ class RetryingWriter {
 
   [[nodiscard]] Result<void> commit() {
     const auto location = location_.lock();
-    if (location == nullptr) return inner_->close();
+    if (location == nullptr) return inner_->close();  // NOLINT(bugprone-unchecked-optional-access): there is one while this is called
     std::optional<Error> unclear;  // of a close() that may have been carried out: then no failure after it is a definite one
     for (Attempts attempts{location->retrier()};;) {
       Result<void> done;
@@ -196,7 +196,7 @@ class RetryingWriter {
 
   [[nodiscard]] Result<void> close_inner(Location& location) {
     if (!extends_) location.begin_change();
-    auto closed = inner_->close();
+    auto closed = inner_->close();  // NOLINT(bugprone-unchecked-optional-access): there is one while this is called
     if (!extends_) location.end_change();
     if (closed) location.set_size(after());
     else if (closed.error().is_indeterminate()) location.set_size({.presence = Presence::unknown});
@@ -231,8 +231,10 @@ class RetryingWriter {
       inner_.emplace(*std::move(made));
       return {};
     });
+    // NOLINTBEGIN(bugprone-unchecked-optional-access): kept bytes are what is written again, and the writer was just made
     if (!opened || kept_->empty()) return opened;
     return inner_->write(std::span<const std::byte>{*kept_});
+    // NOLINTEND(bugprone-unchecked-optional-access)
   }
   [[nodiscard]] Result<InnerWriter> open(Inner& inner) const {
     if constexpr (std::is_same_v<InnerWriter, detail::appender_of<Inner>>) {
@@ -278,7 +280,7 @@ class RetryingReader {
   using Attempts = typename detail::Retrier<Time>::Attempts;
 
  public:
-  RetryingReader(std::shared_ptr<const Location> location, InnerReader inner, std::uint64_t version) noexcept
+  RetryingReader(const std::shared_ptr<const Location>& location, InnerReader inner, std::uint64_t version) noexcept
       : location_{location}, inner_{std::move(inner)}, version_{version} {}
 
   /// Errors: those of the inner reader that could not be helped.
@@ -387,7 +389,7 @@ class RetryingReaderAt {
   using Attempts = typename detail::Retrier<Time>::Attempts;
 
  public:
-  RetryingReaderAt(std::shared_ptr<const Location> location, InnerReaderAt inner, std::uint64_t version) noexcept
+  RetryingReaderAt(const std::shared_ptr<const Location>& location, InnerReaderAt inner, std::uint64_t version) noexcept
       : location_{location}, inner_{std::move(inner)}, version_{version} {}
 
   /// Errors: those of the inner reader_at that could not be helped.

@@ -193,7 +193,7 @@ class TieredAssembly {
     return {};
   }
   // What it did not commit goes with it.
-  void drop_writer() noexcept { writer_.template emplace<0>(); }
+  void drop_writer() noexcept { writer_.template emplace<0>(); }  // NOLINT(bugprone-exception-escape): the first alternative is empty
 
   // New locations go by themselves; what was committed into one that was there before is cut off again, where it can be.
   void give_back_extension() noexcept {
