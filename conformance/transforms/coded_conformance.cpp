@@ -22,17 +22,17 @@ constexpr CompressionOptions compression{.chunk_bytes = 5000};
 constexpr std::size_t encrypted_bytes = 4096;
 
 struct EncryptedCompressed {
-  static constexpr std::string_view name = "encrypted over compressed";
+  [[maybe_unused]] static constexpr std::string_view name = "encrypted over compressed";
   static auto wrap(auto storage) { return encrypted(compressed(std::move(storage), Lz4{}, compression), {.chunk_bytes = encrypted_bytes}); }
 };
 struct CompressedEncrypted {
-  static constexpr std::string_view name = "compressed over encrypted";
+  [[maybe_unused]] static constexpr std::string_view name = "compressed over encrypted";
   static auto wrap(auto storage) {
     return compressed(encrypted(std::move(storage), {.chunk_bytes = encrypted_bytes}), Zstd{}, compression);
   }
 };
 struct RetryingEncryptedCompressedChecksummed {
-  static constexpr std::string_view name = "retrying over encrypted over compressed over checksummed";
+  [[maybe_unused]] static constexpr std::string_view name = "retrying over encrypted over compressed over checksummed";
   static auto wrap(auto storage) {
     auto verified = checksummed(std::move(storage), {.chunk_bytes = 3000});
     auto coded = encrypted(compressed(std::move(verified), Lz4{}, compression), {.chunk_bytes = encrypted_bytes});
