@@ -42,37 +42,12 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   using Object = FramedObject<Codec>;
   using Table = std::shared_ptr<FrameTable>;
 
-  template <class Source>
-  struct ReaderFor {
-    using type = NoHandle;
-  };
-  template <reader Source>
-  struct ReaderFor<Source> {
-    using type = FramedReader<Codec, Source>;
-  };
-  template <class Source>
-  struct ReaderAtFor {
-    using type = NoHandle;
-  };
-  template <reader_at Source>
-  struct ReaderAtFor<Source> {
-    using type = FramedReaderAt<Codec, Source>;
-  };
-  template <class Sink>
-  struct WriterFor {
-    using type = NoHandle;
-  };
-  template <writer Sink>
-  struct WriterFor<Sink> {
-    using type = FramedWriter<Codec, Sink>;
-  };
-
  public:
   using Writer = FramedWriter<Codec, writer_of<Inner>>;
-  using Appender = typename WriterFor<appender_of<Inner>>::type;
+  using Appender = FramedWriter<Codec, appender_of<Inner>>;
   using Reader = FramedReader<Codec, reader_of<Inner>>;
-  using ReaderAt = typename ReaderAtFor<reader_at_of<Inner>>::type;
-  using Seeker = typename ReaderFor<seeker_of<Inner>>::type;
+  using ReaderAt = FramedReaderAt<Codec, reader_at_of<Inner>>;
+  using Seeker = FramedReader<Codec, seeker_of<Inner>>;
 
   /// Makes another location where the one beneath is.
   using MakeInner = std::function<Result<Inner>()>;
@@ -321,7 +296,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   [[nodiscard]] Result<Handle> opened(OperationName operation, Open&& open_source) const {
     if (auto usable = rules_.check(operation); !usable) return std::unexpected{std::move(usable).error()};
     return guarded<Handle>(operation, [&]() -> Result<Handle> {
-      for (;;) {
+      constexpr int most_tries = 8;
+      for (int tries = 1;; ++tries) {
         // The ends first: what the source shows is then as much, or more.
         const auto candidates = object_->candidates();
         if (candidates.committed == nullptr && candidates.pending == nullptr) return failure(errc::not_found, operation);
@@ -338,7 +314,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
         if (identity && candidates.pending && *identity == candidates.pending->identity()) {
           return Handle{FramedView<Codec>{object_->codec, candidates.pending, candidates.pending->ends()}, std::move(*source)};
         }
-        if (candidates == object_->candidates()) {  // nobody replaced it meanwhile
+        // Unless somebody replaced it meanwhile, or is about to: then the store may show the other object before the table has it.
+        if (candidates == object_->candidates() && (candidates.pending == nullptr || tries == most_tries)) {
           if (!identity) return std::unexpected{identity.error()};
           return failure(errc::corrupted, operation, "the store shows another object");
         }

@@ -42,7 +42,7 @@ class FramedView {
   FramedView(std::shared_ptr<const Codec> codec, std::shared_ptr<FrameTable> table, const FrameTable::Ends& ends) noexcept
       : codec_{std::move(codec)}, table_{std::move(table)}, ends_{ends} {}
 
-  [[nodiscard]] const FrameShape shape() const noexcept { return codec_->shape(); }
+  [[nodiscard]] FrameShape shape() const noexcept { return codec_->shape(); }
   [[nodiscard]] std::uint64_t size() const { return std::min(ends_.size, table_->size()); }
 
   /// The frame that shows the byte at `offset`, as far as this handle shows it; none at the end.
