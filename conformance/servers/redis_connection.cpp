@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <cstddef>
 #include <cstdlib>
 #include <hiredis/hiredis.h>
@@ -12,6 +13,27 @@ namespace hybridbuffer::servers {
 namespace {
 
 constexpr timeval patience{5, 0};
+
+// hiredis writes without MSG_NOSIGNAL: to a server that was killed, that would end this process.
+class NoPipeSignal {
+ public:
+  NoPipeSignal() noexcept {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  NoPipeSignal(const NoPipeSignal&) = delete;
+  NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+  ~NoPipeSignal() {
+    const timespec at_once{};
+    if (::sigismember(&before_, SIGPIPE) == 0) ::sigtimedwait(&pipe_, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_{};
+  sigset_t before_{};
+};
 
 RedisReply copy_of(const redisReply& reply) {
   using enum RedisReply::Kind;
@@ -89,6 +111,7 @@ RedisReply RedisConnection::run(const std::vector<std::string_view>& words) {
     pointers.push_back(word.data());
     sizes.push_back(word.size());
   }
+  const NoPipeSignal no_signal;
   std::string why = "not connected";
   const bool was_connected = context_ != nullptr;
   for (int attempt = was_connected ? 0 : 1; attempt < 2; ++attempt) {
