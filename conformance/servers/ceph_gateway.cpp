@@ -90,7 +90,7 @@ void CephGateway::create_store() {
   const std::string store = random_uuid();
   const std::string keyring = workspace_.path("keyring");
   const std::vector<std::string> environment{"CEPH_CONF=" + workspace_.path("ceph.conf")};
-  const auto run = [&](const std::vector<std::string>& command) { run_program(workspace_, command, environment); };
+  const auto run = [&](const std::vector<std::string>& command) { return run_program(workspace_, command, environment); };
   const auto key = [&](std::vector<std::string> words) {
     words.insert(words.begin(), {"ceph-authtool", keyring, "--gen-key", "-n"});
     run(words);
@@ -110,7 +110,11 @@ void CephGateway::create_store() {
   run({"ceph", "osd", "new", store});
   run({"ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", store});
   store_.start();
+  constexpr milliseconds limit{60'000};
+  store_.wait_until_ready([&] { return run({"ceph", "osd", "stat"}).find("1 up") != std::string::npos; }, limit);
+  // One after the other: both make the same pools.
   gateway_.start();
+  gateway_.wait_until_ready([&] { return connection_.is_reached(); }, limit);
   run({"radosgw-admin", "-n", "client.admin", "user", "create", "--uid=test", "--display-name=test",
        std::string{"--access-key="} + user_key, std::string{"--secret-key="} + user_secret});
 }

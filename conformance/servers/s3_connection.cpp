@@ -239,6 +239,14 @@ S3Response S3Connection::expect(std::string_view method, std::string_view key, c
                       response.body};
 }
 
+bool S3Connection::is_reached() noexcept {
+  try {
+    return request("GET", "/").status != 0;
+  } catch (const ServerFailure&) {
+    return false;
+  }
+}
+
 bool S3Connection::answers() noexcept {
   try {
     return request("GET", "/").status == 200;

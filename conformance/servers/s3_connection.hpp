@@ -68,6 +68,8 @@ class S3Connection {
   /// Any request, signed. `key`: empty for the bucket itself. `headers`: also signed; names in lower case.
   [[nodiscard]] S3Response request(std::string_view method, std::string_view key, const Parameters& query = {}, std::string_view body = {},
                                    const Parameters& headers = {});
+  /// Whether it answers now, no matter what.
+  [[nodiscard]] bool is_reached() noexcept;
   /// Whether it answers the list of all buckets now.
   [[nodiscard]] bool answers() noexcept;
 
