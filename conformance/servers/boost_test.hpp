@@ -4,7 +4,6 @@
 
 #include <boost/test/framework.hpp>
 #include <boost/test/results_collector.hpp>
-#include <boost/test/tree/test_case_template.hpp>
 #include <boost/test/unit_test_suite.hpp>
 
 namespace hybridbuffer::servers {
@@ -22,6 +21,14 @@ struct ServerTests {
       namespace unit_test = boost::unit_test;
       return !unit_test::results_collector.results(unit_test::framework::current_test_case().p_id).passed();
     });
+  }
+  ServerTests(const ServerTests&) = delete;
+  ServerTests& operator=(const ServerTests&) = delete;
+  // For servers that outlive the cases: static ones.
+  ~ServerTests() {
+    namespace unit_test = boost::unit_test;
+    const bool passed = unit_test::results_collector.results(unit_test::framework::master_test_suite().p_id).passed();
+    Workspace::keep_when([passed] { return !passed; });
   }
 };
 

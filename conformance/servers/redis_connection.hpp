@@ -1,5 +1,6 @@
 #pragma once
 
+#include "redis_slot.hpp"
 #include "workspace.hpp"
 
 #include <cstdint>
@@ -87,9 +88,5 @@ class RedisConnection {
   RedisEndpoint endpoint_;
   std::unique_ptr<redisContext, Disconnect> context_;
 };
-
-/// The slot, 0 to 16383, of a key in a Redis Cluster: CRC16/XMODEM of its hash tag, modulo 16384.
-/// Source: "Redis cluster specification", section "Hash tags".
-[[nodiscard]] std::uint16_t redis_key_slot(std::string_view key) noexcept;
 
 }  // namespace hybridbuffer::servers
