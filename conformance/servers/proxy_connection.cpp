@@ -173,6 +173,7 @@ void ProxyConnection::plan(Direction& direction, std::uint32_t number) {
     case restart:
       state_->restart_time = fired(number).time;
       state_->restarts = true;
+      direction.is_cut = true;  // nothing of this message passes
       break;
     case refuse:
     case certificate: break;

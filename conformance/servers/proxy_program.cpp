@@ -195,8 +195,8 @@ class Proxy {
     if (listener_ < 0) listener_ = listen_at(state_.port);
   }
   void restart() {
+    close_port(state_.restart_time);  // first, so that who sees the reset finds it closed
     for (ProxyConnection& connection : connections_) connection.reset();
-    close_port(state_.restart_time);
   }
 
   // Returns: false when the one who orders is gone.
