@@ -234,7 +234,7 @@ BOOST_AUTO_TEST_CASE(a_replaced_reply_has_had_its_effect) {
 }
 
 BOOST_AUTO_TEST_CASE(a_restart_resets_all_refuses_for_a_time_and_is_well_again) {
-  const auto fault = proxy.arm(faults::server_restart(200ms).on_request(2));
+  const auto fault = proxy.arm(faults::server_restart(500ms).on_request(2));
   RawClient bystander{proxy.port()};
   BOOST_TEST(is_well());
   RawClient client{proxy.port()};

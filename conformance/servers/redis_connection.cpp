@@ -54,6 +54,8 @@ RedisReply copy_of(const redisReply& reply) {
 
 }  // namespace
 
+std::string RedisEndpoint::name() const { return socket_path.empty() ? host + ":" + std::to_string(port) : socket_path; }
+
 void RedisEndpoint::to_environment(const char* name) const {
   std::ostringstream text;
   for (const std::string& field : {host, std::to_string(port), std::to_string(tls_port), socket_path, certificate_authority, user, password,
@@ -92,11 +94,13 @@ RedisConnection& RedisConnection::operator=(RedisConnection&&) noexcept = defaul
 RedisConnection::~RedisConnection() = default;
 
 void RedisConnection::connect() {
-  context_.reset(::redisConnectUnixWithTimeout(endpoint_.socket_path.c_str(), patience));
+  const bool has_socket = !endpoint_.socket_path.empty();
+  context_.reset(has_socket ? ::redisConnectUnixWithTimeout(endpoint_.socket_path.c_str(), patience)
+                            : ::redisConnectWithTimeout(endpoint_.host.c_str(), endpoint_.port, patience));
   if (context_ == nullptr || context_->err != 0) {
     const std::string why = context_ == nullptr ? "no memory" : context_->errstr;
     context_.reset();
-    throw ServerFailure{"Redis at " + endpoint_.socket_path + ": " + why};
+    throw ServerFailure{"Redis at " + endpoint_.name() + ": " + why};
   }
   ::redisSetTimeout(context_.get(), patience);
   const std::string user = endpoint_.user.empty() ? "default" : endpoint_.user;
@@ -127,7 +131,7 @@ RedisReply RedisConnection::run(const std::vector<std::string_view>& words) {
     context_.reset();
     if (timed_out) break;
   }
-  throw ServerFailure{"Redis at " + endpoint_.socket_path + ": " + why};
+  throw ServerFailure{"Redis at " + endpoint_.name() + ": " + why};
 }
 
 RedisReply RedisConnection::expect(const std::vector<std::string_view>& words) {

@@ -29,11 +29,14 @@ struct RedisEndpoint {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;             // without TLS; 0: none
   std::uint16_t tls_port = 0;         // 0: none
-  std::string socket_path;            // of the Unix socket, which every server of these fixtures has
+  std::string socket_path;            // of the Unix socket, which every server of these fixtures has but sentinels
   std::string certificate_authority;  // a PEM file to verify the server with; empty without TLS
   std::string user;                   // empty: the default one
   std::string password;               // empty: none
   int database = 0;
+
+  /// For messages.
+  [[nodiscard]] std::string name() const;
 
   /// For a process that this one starts: sets the environment variable `name`, from which from_environment() makes it again.
   void to_environment(const char* name) const;
@@ -41,8 +44,8 @@ struct RedisEndpoint {
   [[nodiscard]] static std::optional<RedisEndpoint> from_environment(const char* name);
 };
 
-/// Raw commands to a server, past the code under test: hiredis over the Unix socket, which no proxy stands before.
-/// Connects when needed, and once more when the server was restarted meanwhile.
+/// Raw commands to a server, past the code under test: hiredis over the Unix socket (or TCP when there is none), which no proxy stands
+/// before. Connects when needed, and once more when the server was restarted meanwhile.
 ///
 /// Errors: throws ServerFailure when the server is not reached or does not answer within five seconds, and where said so.
 /// Threads: one object needs external locking.

@@ -2,7 +2,7 @@
 
 #include "tls_certificates.hpp"
 
-#include <utility>
+#include <initializer_list>
 
 namespace hybridbuffer::servers {
 namespace {
@@ -11,7 +11,6 @@ RedisEndpoint endpoint_of(const RedisServerOptions& options, const Workspace& wo
   require_programs({"redis-server"}, "redis-server");
   RedisEndpoint endpoint;
   endpoint.port = workspace.port(0);
-  endpoint.socket_path = workspace.path("redis.sock");
   endpoint.user = options.user;
   endpoint.password = options.password;
   endpoint.database = options.database;
@@ -22,59 +21,25 @@ RedisEndpoint endpoint_of(const RedisServerOptions& options, const Workspace& wo
   return endpoint;
 }
 
-}  // namespace
-
-RedisServer::RedisServer(RedisServerOptions options)
-    : options_{std::move(options)},
-      endpoint_{endpoint_of(options_, workspace_)},
-      connection_{endpoint_},
-      process_{workspace_, "redis", command()} {
-  start();
-}
-
-std::vector<std::string> RedisServer::command() const {
-  std::vector<std::string> all{"redis-server",
-                               "--bind",
-                               endpoint_.host,
-                               "--port",
-                               std::to_string(endpoint_.port),
-                               "--unixsocket",
-                               endpoint_.socket_path,
-                               "--unixsocketperm",
-                               "700",
-                               "--dir",
-                               workspace_.directory(),
-                               "--save",
-                               "",
-                               "--databases",
-                               std::to_string(options_.databases),
-                               "--appendonly",
-                               options_.append_only ? "yes" : "no",
-                               "--appendfsync",
-                               "always",
-                               "--repl-diskless-sync-delay",
-                               "0"};
+std::vector<std::string> arguments_of(const RedisServerOptions& options, const Workspace& workspace) {
+  std::vector<std::string> all{"--databases", std::to_string(options.databases), "--appendonly", options.append_only ? "yes" : "no"};
   const auto add = [&](std::initializer_list<std::string> words) { all.insert(all.end(), words); };
-  if (options_.max_memory != 0) add({"--maxmemory", std::to_string(options_.max_memory), "--maxmemory-policy", "noeviction"});
-  if (options_.tls) {
-    add({"--tls-port", std::to_string(endpoint_.tls_port), "--tls-cert-file", workspace_.path("server.pem"), "--tls-key-file",
-         workspace_.path("server.key"), "--tls-ca-cert-file", workspace_.path("authority.pem"), "--tls-auth-clients", "no"});
+  if (options.max_memory != 0) add({"--maxmemory", std::to_string(options.max_memory), "--maxmemory-policy", "noeviction"});
+  if (options.tls) {
+    add({"--tls-port", std::to_string(workspace.port(1)), "--tls-cert-file", workspace.path("server.pem"), "--tls-key-file",
+         workspace.path("server.key"), "--tls-ca-cert-file", workspace.path("authority.pem"), "--tls-auth-clients", "no"});
   }
-  if (!options_.user.empty()) add({"--user", options_.user + " on >" + options_.password + " ~* &* +@all", "--user", "default off"});
-  else if (!options_.password.empty()) add({"--requirepass", options_.password});
-  all.insert(all.end(), options_.arguments.begin(), options_.arguments.end());
+  if (!options.user.empty()) add({"--user", options.user + " on >" + options.password + " ~* &* +@all", "--user", "default off"});
+  else if (!options.password.empty()) add({"--requirepass", options.password});
+  all.insert(all.end(), options.arguments.begin(), options.arguments.end());
   return all;
 }
 
-void RedisServer::start() {
-  process_.start();
-  constexpr milliseconds limit{20'000};
-  process_.wait_until_ready([&] { return connection_.answers(); }, limit);
-}
+}  // namespace
 
-void RedisServer::restart() {
-  process_.stop();
-  start();
+RedisServer::RedisServer(const RedisServerOptions& options)
+    : node_{workspace_, "redis", endpoint_of(options, workspace_), arguments_of(options, workspace_)} {
+  node_.start();
 }
 
 }  // namespace hybridbuffer::servers

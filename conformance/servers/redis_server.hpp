@@ -1,10 +1,8 @@
 #pragma once
 
-#include "redis_connection.hpp"
-#include "server_process.hpp"
+#include "redis_node.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,28 +30,22 @@ struct RedisServerOptions {
 /// Threads: one object needs external locking; its connection() too.
 class RedisServer {
  public:
-  explicit RedisServer(RedisServerOptions options = {});
+  explicit RedisServer(const RedisServerOptions& options = {});
 
-  [[nodiscard]] const RedisEndpoint& endpoint() const noexcept { return endpoint_; }
+  [[nodiscard]] const RedisEndpoint& endpoint() const noexcept { return node_.endpoint(); }
   /// Past the code under test.
-  [[nodiscard]] RedisConnection& connection() noexcept { return connection_; }
-  [[nodiscard]] ServerProcess& process() noexcept { return process_; }
+  [[nodiscard]] RedisConnection& connection() noexcept { return node_.connection(); }
+  [[nodiscard]] ServerProcess& process() noexcept { return node_.process(); }
   [[nodiscard]] const Workspace& workspace() const noexcept { return workspace_; }
 
   /// What it does not have on disk is lost: everything, unless options.append_only.
-  void kill9() { process_.kill9(); }
+  void kill9() { node_.kill9(); }
   /// Stops it first when it runs. The same ports, the same data; ready on return.
-  void restart();
+  void restart() { node_.restart(); }
 
  private:
-  [[nodiscard]] std::vector<std::string> command() const;
-  void start();
-
-  RedisServerOptions options_;
   Workspace workspace_{"redis"};
-  RedisEndpoint endpoint_;
-  RedisConnection connection_;
-  ServerProcess process_;
+  RedisNode node_;
 };
 
 }  // namespace hybridbuffer::servers
