@@ -261,11 +261,11 @@ void S3Connection::create_bucket() {
   if (response.status != 200 && !is_there) throw ServerFailure{"no bucket: " + std::to_string(response.status) + "\n" + response.body};
 }
 
-std::vector<S3Object> S3Connection::objects(std::string_view prefix) {
+std::vector<S3Object> S3Connection::objects(std::string_view prefix, unsigned page) {
   std::vector<S3Object> found;
   std::string more;
   do {
-    Parameters query{{"list-type", "2"}, {"prefix", std::string{prefix}}};
+    Parameters query{{"list-type", "2"}, {"prefix", std::string{prefix}}, {"max-keys", std::to_string(page)}};
     if (!more.empty()) query.emplace_back("continuation-token", more);
     const std::string xml = expect("GET", "", query).body;
     for (const std::string& one : elements(xml, "Contents")) {
@@ -276,11 +276,11 @@ std::vector<S3Object> S3Connection::objects(std::string_view prefix) {
   return found;
 }
 
-std::vector<S3Upload> S3Connection::uploads(std::string_view prefix) {
+std::vector<S3Upload> S3Connection::uploads(std::string_view prefix, unsigned page) {
   std::vector<S3Upload> found;
   Parameters more;
   do {
-    Parameters query{{"uploads", ""}, {"prefix", std::string{prefix}}};
+    Parameters query{{"uploads", ""}, {"prefix", std::string{prefix}}, {"max-uploads", std::to_string(page)}};
     query.insert(query.end(), more.begin(), more.end());
     const std::string xml = expect("GET", "", query).body;
     for (const std::string& one : elements(xml, "Upload")) found.push_back({element(one, "Key"), element(one, "UploadId")});
