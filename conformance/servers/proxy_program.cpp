@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <iostream>
@@ -264,6 +265,7 @@ class Proxy {
 }  // namespace
 
 int main(int count, char** arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): OpenSSL writes without MSG_NOSIGNAL
   if (count != 6) give_up("usage: fault_proxy CONTROL PORT PROTOCOL SERVER TLS");
   Proxy{arguments[1], static_cast<std::uint16_t>(std::stoi(arguments[2])), static_cast<Protocol>(std::stoi(arguments[3])), arguments[4],
         arguments[5]}
