@@ -58,6 +58,7 @@ const sockaddr* general(const Address& address) {
 
 int listen_at(std::uint16_t port) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket < 0) give_up("no socket");
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const sockaddr_in address = loopback(port);
@@ -69,6 +70,7 @@ int listen_at(std::uint16_t port) {
 int connect_to(const std::string& server) {
   const bool is_unix = server.starts_with('/');
   const int socket = ::socket(is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return -1;
   int result = -1;
   if (is_unix) {
     const sockaddr_un address = unix_address(server);

@@ -58,7 +58,7 @@ std::string query_string(S3Connection::Parameters query) {
   }
   std::sort(query.begin(), query.end());
   std::string text;
-  for (const auto& [name, value] : query) text += (text.empty() ? "" : "&") + name + "=" + value;
+  for (const auto& [name, value] : query) text.append(text.empty() ? "" : "&").append(name).append("=").append(value);
   return text;
 }
 
@@ -77,8 +77,8 @@ std::string authorization(const S3Endpoint& endpoint, std::string_view method, c
   std::string lines;
   std::string names;
   for (const auto& [name, value] : headers) {
-    lines += name + ":" + value + "\n";
-    names += (names.empty() ? "" : ";") + name;
+    lines.append(name).append(":").append(value).append("\n");
+    names.append(names.empty() ? "" : ";").append(name);
   }
   const std::string canonical =
       std::string{method} + "\n" + path + "\n" + query + "\n" + lines + "\n" + names + "\n" + std::string{payload_hash};
@@ -200,7 +200,10 @@ S3Response S3Connection::request(std::string_view method, std::string_view key, 
   const std::string signature = authorization(endpoint_, method, path, search, sent, payload_hash, time);
 
   curl_slist* list = ::curl_slist_append(nullptr, ("authorization: " + signature).c_str());
-  for (const auto& [name, value] : sent) list = ::curl_slist_append(list, (name + ": " + value).c_str());
+  for (const auto& [name, value] : sent) {
+    std::string line = name;
+    list = ::curl_slist_append(list, line.append(": ").append(value).c_str());
+  }
   list = ::curl_slist_append(list, "expect:");
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> owner{list, ::curl_slist_free_all};
   S3Response response;

@@ -41,6 +41,7 @@ bool is_set(const char* variable) {
 
 bool is_free(std::uint16_t port) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return false;
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // as servers do: a connection in TIME_WAIT is no obstacle
   sockaddr_in address{};
