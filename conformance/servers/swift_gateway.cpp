@@ -26,6 +26,8 @@ constexpr std::uint16_t proxy_port = 0;
 constexpr std::uint16_t memcached_port = 1;
 constexpr std::array<Part, 3> parts{{{"account", 2}, {"container", 3}, {"object", 4}}};
 
+constexpr std::uint16_t last_port = 4;
+
 // Debian's: the packages of Swift are modules of this one.
 constexpr const char* python = "/usr/bin/python3";
 
@@ -115,12 +117,13 @@ void SwiftGateway::write_configuration(const std::string& region) const {
          << "[app:" << part.name << "-server]\nuse = egg:swift#" << part.name << "\n";
     write_file(workspace_.path(std::string{part.name} + "-server.conf"), text.str());
   }
+  // The limit: no server is shunned for a minute because it was killed.
   std::ostringstream text;
   text << common(proxy_port)
        << "[pipeline:main]\npipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy slo dlo "
           "versioned_writes "
           "symlink proxy-server\n"
-       << "[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\n"
+       << "[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\nerror_suppression_limit = 1000000\n"
        << "[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers = 127.0.0.1:" << workspace_.port(memcached_port) << "\n"
        << "[filter:s3api]\nuse = egg:swift#s3api\nlocation = " << region << "\n"
        << "[filter:tempauth]\nuse = egg:swift#tempauth\nuser_test_tester = " << user_secret << " .admin\n";
@@ -140,6 +143,13 @@ void SwiftGateway::restart() {
     if (!one.is_running()) one.start();
   }
   constexpr milliseconds limit{60'000};
+  const auto all_listen = [&] {
+    for (std::uint16_t port = proxy_port; port <= last_port; ++port) {
+      if (!is_listening(workspace_.port(port))) return false;
+    }
+    return true;
+  };
+  process().wait_until_ready(all_listen, limit);
   process().wait_until_ready([&] { return connection_.answers(); }, limit);
 }
 
