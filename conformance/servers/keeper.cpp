@@ -74,6 +74,7 @@ int main(int count, char** arguments) {
   if (count < 5) return 2;
   const int control = std::atoi(arguments[1]);  // NOLINT(cert-err34-c): written by ServerProcess
   const char* directory = arguments[2];
+  ::setsid();  // who kills the process group of a test, or its terminal, does not kill what cleans up behind it
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
   sigset_t ended;

@@ -92,17 +92,19 @@ BOOST_AUTO_TEST_CASE(a_program_that_is_not_installed_is_named_with_the_line_that
                         });
 }
 
-// The child dies without a word, as in a crash; then neither the server nor its directory is left.
+// The child dies without a word with its whole process group, as a watchdog would have it; then neither the server nor its directory is
+// left.
 BOOST_AUTO_TEST_CASE(nothing_is_left_of_a_process_that_is_killed) {
   std::array<int, 2> ends{};
   BOOST_REQUIRE(::pipe(ends.data()) == 0);
   const pid_t child = ::fork();
   if (child == 0) {
+    ::setpgid(0, 0);
     const Workspace workspace{"killed"};
     ServerProcess process{workspace, "sleep", lasting};
     process.start();
     const std::string told = std::to_string(pid_in(workspace)) + " " + workspace.directory() + "\n";
-    if (::write(ends[1], told.data(), told.size()) > 0) ::raise(SIGKILL);
+    if (::write(ends[1], told.data(), told.size()) > 0) ::kill(0, SIGKILL);
     ::_exit(1);
   }
   ::close(ends[1]);
