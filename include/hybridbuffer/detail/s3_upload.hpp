@@ -133,7 +133,9 @@ class S3Upload {
     }
     under_way_.clear();
     if (!upload_id_.empty()) waste_->add({key_, std::exchange(upload_id_, {})});
-    if (std::exchange(may_exist_, false)) waste_->add({key_});
+    if (std::exchange(has_nameless_, false)) waste_->add({.key = key_ , .all_uploads = true});
+    else if (may_exist_) waste_->add({key_});
+    may_exist_ = false;
   }
   /// In a forked child: what is under way is the parent's.
   void forget() noexcept {
@@ -192,7 +194,9 @@ class S3Upload {
     call.request = {.operation{"begin an upload to S3"}, .method = S3Method::post, .key = key_, .query = {{"uploads", ""}}};
     call.request.headers = options().object_headers;
     call.may_fail_in_body = true;
-    if (auto run = lease_.engine().run(*place_, call, deadline()); !run) return run;
+    auto run = lease_.engine().run(*place_, call, deadline());
+    has_nameless_ = call.failures != 0;  // an attempt without an answer may have begun one
+    if (!run) return run;
     const auto document = S3XmlParser::parse(call.answer.body);
     if (document) upload_id_ = document->text_of("UploadId");
     if (upload_id_.empty()) return failure(errc::io, "begin an upload to S3", "the answer names no upload");
@@ -308,6 +312,7 @@ class S3Upload {
   std::string key_;
   std::string upload_id_{};  // empty: none was begun
   bool may_exist_ = false;   // a request that makes the object was sent, and not answered
+  bool has_nameless_ = false;  // an upload of this key may have been begun whose name never came back
   std::uint64_t size_ = 0;
   std::size_t since_poll_ = 0;
   std::unique_ptr<Part> filling_{};

@@ -3,9 +3,13 @@
 #include <hybridbuffer/detail/s3_engine.hpp>
 #include <hybridbuffer/error.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <iterator>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +22,8 @@ class S3Waste {
  public:
   struct Entry {
     std::string key;
-    std::string upload_id{};  ///< empty: an object
+    std::string upload_id{};   ///< empty: an object
+    bool all_uploads = false;  ///< of the key: one was begun, and its name never came back
   };
 
   /// Errors: std::bad_alloc.
@@ -52,6 +57,10 @@ class S3Waste {
     const S3Lease lease{place};
     const auto end = S3Clock::now() + deadline;
     Result<void> verdict{};
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (!entries[i].all_uploads) continue;
+      if (auto named = name_uploads(lease, end, entries, i); !named) return named;
+    }
     std::size_t kept = 0;
     while (kept < entries.size()) {
       const std::size_t count = std::min(at_once, entries.size() - kept);
@@ -81,6 +90,22 @@ class S3Waste {
   }
 
  private:
+  /// Puts an entry for each upload of the key behind, and takes the entry's own name away, so that it stands for the object.
+  [[nodiscard]] static Result<void> name_uploads(const S3Lease& lease, S3Clock::time_point end, std::vector<Entry>& entries, std::size_t i) {
+    S3Call call;
+    call.request = {.operation{"list uploads to S3"}, .method = S3Method::get, .query = {{"uploads", ""}, {"prefix", entries[i].key}}};
+    call.may_fail_in_body = true;
+    if (auto run = lease.engine().run(lease.place(), call, end); !run) return run;
+    const auto document = S3XmlParser::parse(call.answer.body);
+    if (!document) return failure(errc::io, "list uploads to S3", "unreadable answer");
+    for (const S3Element& upload : document->children) {
+      if (upload.name != "Upload" || upload.text_of("Key") != entries[i].key) continue;
+      entries.push_back({entries[i].key, std::string{upload.text_of("UploadId")}});
+    }
+    entries[i].all_uploads = false;
+    return {};
+  }
+
   std::mutex lock_;
   std::vector<Entry> entries_;
 };
