@@ -185,7 +185,7 @@ class S3Storage {
   S3Storage() = default;
   /// Errors: std::bad_alloc; a setting that is wrong is create_backend()'s error.
   explicit S3Storage(S3Options options) : options_{std::move(options)} {
-    if (!options_.credentials) options_.credentials = default_credentials(options_.proxy);
+    if (!options_.credentials) options_.credentials = default_credentials();
     if (auto sizes = detail::check_s3_sizes(options_); !sizes) {
       usable_ = std::move(sizes);
       return;

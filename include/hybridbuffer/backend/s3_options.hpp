@@ -26,9 +26,9 @@ struct S3Timeouts {
   std::chrono::milliseconds call{60'000};       ///< for one HTTP request, its answer included
   std::chrono::milliseconds low_speed{10'000};  ///< a body that moves less than `low_speed_bytes` in this time is given up
   std::uint64_t low_speed_bytes = 10'240;
-  std::chrono::milliseconds operation{120'000};  ///< for one call of the caller's, retries and pauses included; a write that completes a
-                                                 ///< part begins a new one
-  std::chrono::milliseconds cleanup{10'000};     ///< for what a destructor deletes or aborts
+  std::chrono::milliseconds operation{120'000};  ///< for one call of the caller's, retries and pauses included; one that sends or fetches
+                                                 ///< several parts begins anew with each that is done
+  std::chrono::milliseconds cleanup{10'000};     ///< for what a destructor, and a writer's close() beside its own time, deletes or aborts
 };
 
 /// When a request is sent again: after no answer, a broken or cut one, 408, 429, 500, 502, 503, 504 and their like in an answer of 200.

@@ -241,7 +241,7 @@ class S3Upload {
     auto run = lease_.engine().run(*place_, call, deadline());
     if (!run) return std::unexpected{std::move(run).error()};
     may_exist_ = false;
-    if (call.answer.etag.empty()) return look();
+    if (call.answer.etag.empty()) return look(deadline());
     return call.answer.etag;
   }
 
@@ -264,7 +264,7 @@ class S3Upload {
     call.may_fail_in_body = true;
     may_exist_ = true;
     const auto end = deadline();
-    auto run = lease_.engine().run(*place_, call, end);
+    auto run = lease_.engine().run(*place_, call, end - options().timeouts.operation / 4);  // the rest is for looking
     std::string etag;
     if (run) {
       if (const auto document = S3XmlParser::parse(call.answer.body)) etag = document->text_of("ETag");
@@ -277,7 +277,7 @@ class S3Upload {
       return std::unexpected{std::move(run).error()};
     }
     // No answer, or the upload is gone because an earlier attempt completed it, or an ETag that is no MD5: the object itself tells.
-    auto seen = look();
+    auto seen = look(end);
     if (seen) {
       may_exist_ = false;
       return seen;
@@ -287,10 +287,10 @@ class S3Upload {
   }
 
   /// The ETag of the object, if it is there and as long as it must be. No other writer has this key.
-  [[nodiscard]] Result<std::string> look() {
+  [[nodiscard]] Result<std::string> look(S3Clock::time_point end) {
     S3Call call;
     call.request = {.operation{"look for an S3 object"}, .method = S3Method::head, .key = key_};
-    auto run = lease_.engine().run(*place_, call, deadline());
+    auto run = lease_.engine().run(*place_, call, end);
     if (!run) return std::unexpected{std::move(run).error()};
     if (call.answer.content_length != size_ || call.answer.etag.empty()) {
       return failure(errc::corrupted, "look for an S3 object", "it is not what was stored");
