@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hybridbuffer/backend/s3_options.hpp>
+#include <hybridbuffer/detail/s3_download.hpp>
 #include <hybridbuffer/detail/s3_engine.hpp>
 #include <hybridbuffer/detail/s3_upload.hpp>
 #include <hybridbuffer/detail/s3_xml.hpp>
@@ -86,6 +87,24 @@ template <class Take, class Next>
   return orphans;
 }
 
+/// Reads the object and stores it under a name that must be free, in one step of the store's.
+/// Errors: `already_exists`; `unsupported` where the store has no such step.
+[[nodiscard]] inline Result<void> publish_if_absent(const S3PlaceRef& place, const S3Lease& lease, const S3Object& object,
+                                                    std::string_view destination, S3Clock::time_point end) {
+  constexpr OperationName operation{"publish an S3 object"};
+  std::vector<std::byte> bytes(static_cast<std::size_t>(object.size));
+  if (auto read = read_ranges(place, object, 0, bytes); !read) return std::unexpected{std::move(read).error()};
+  S3Call call;
+  call.request = {.operation = operation, .method = S3Method::put, .key = std::string{destination}, .headers = place->options().object_headers};
+  call.request.headers.emplace_back("if-none-match", "*");
+  call.request.body = bytes;
+  auto run = lease.engine().run(*place, call, end);
+  if (!run && run.error() == errc::already_exists && call.failures > 1) {
+    return failure(errc::unavailable, operation, "what is there may be this very copy");
+  }
+  return run;
+}
+
 /// A copy on the server.
 [[nodiscard]] inline Result<void> publish_object(const S3PlaceRef& place, const S3Object& object, std::string_view destination,
                                                  PublishMode mode) {
@@ -103,6 +122,10 @@ template <class Take, class Next>
     auto found = lease.engine().run(*place, look, end);
     if (found) return failure(errc::already_exists, operation, destination);
     if (found.error() != errc::not_found) return found;
+    if (object.size <= place->options().part_bytes) {
+      auto stored = publish_if_absent(place, lease, object, destination, end);
+      if (stored || stored.error() != errc::unsupported) return stored;
+    }
   }
   S3Call call;
   call.request = {.operation = operation, .method = S3Method::put, .key = std::string{destination}};

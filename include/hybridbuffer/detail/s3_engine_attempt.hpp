@@ -110,6 +110,7 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   } else if (request.method == S3Method::head) {
     ::curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   }
+  if (!call.is_repeatable) ::curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
   if (request.method == S3Method::put) ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
   if (request.method == S3Method::remove) ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
   return {};
@@ -127,6 +128,7 @@ inline std::size_t S3Engine::take_header(char* data, std::size_t size, std::size
       if (blank != std::string_view::npos) answer.status = static_cast<long>(s3_number(line.substr(blank + 1, 3)).value_or(0));
       return length;
     }
+    if (line.empty()) answer.head_is_whole = true;
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) return length;
     const std::string_view name = line.substr(0, colon);
@@ -206,7 +208,10 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
     const bool is_whole = code == CURLE_WRITE_ERROR;
     return fail_attempt(place, call, is_whole ? S3Failure{errc::io, false} : failure_of_curl(code), curl_native, {});
   }
-  if (status >= 200 && status < 300 && !call.may_fail_in_body) {
+  if (!call.answer.head_is_whole) return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the answer was cut");
+  const auto document = call.request.method == S3Method::head || call.answer.body.empty() ? std::nullopt : S3XmlParser::parse(call.answer.body);
+  const bool is_error = document && document->name == "Error";
+  if (status >= 200 && status < 300 && !call.may_fail_in_body && !is_error) {
     if (call.range && before != call.range->sink.size()) {
       return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the body was cut");
     }
@@ -221,8 +226,6 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   }
 
   std::string word;
-  const auto document = call.request.method == S3Method::head ? std::nullopt : S3XmlParser::parse(call.answer.body);
-  const bool is_error = document && document->name == "Error";
   if (is_error && is_s3_word(document->text_of("Code"))) word = document->text_of("Code");
   if (status >= 200 && status < 300) {  // with a result in its body
     if (document && !is_error) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hybridbuffer/detail/s3_engine.hpp>
+#include <hybridbuffer/detail/s3_wakeup.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -14,7 +15,7 @@ namespace hybridbuffer::detail {
 
 inline S3Engine::S3Engine(std::shared_ptr<S3Sockets> sockets) : sockets_{std::move(sockets)}, multi_{nullptr} {
   static const CURLcode initialised = ::curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (initialised == CURLE_OK) multi_ = ::curl_multi_init();
+  if (initialised == CURLE_OK) multi_ = make_multi();
   if (multi_ == nullptr) throw std::bad_alloc{};
   constexpr long most_connections = 32;
   ::curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, most_connections);

@@ -41,6 +41,7 @@ struct S3Request {
 /// What came back, of the last attempt.
 struct S3Answer {
   long status = 0;
+  bool head_is_whole = false;  ///< libcurl takes a head that was cut for an answer
   std::string etag{};  ///< with its quotes
   std::string content_range{};
   std::optional<std::uint64_t> content_length{};
@@ -66,6 +67,7 @@ struct S3Call {
   S3Answer answer{};
   std::optional<S3Range> range{};
   std::string expected_md5{};         ///< hexadecimal; what the ETag of the answer must be, where it is one
+  bool is_repeatable = true;          ///< libcurl may send it again by itself when an idle connection turns out to be dead
   bool may_fail_in_body = false;      ///< an answer of 200 can hold an <Error>
   Result<void> result{};
 

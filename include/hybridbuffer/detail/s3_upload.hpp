@@ -133,9 +133,8 @@ class S3Upload {
     }
     under_way_.clear();
     if (!upload_id_.empty()) waste_->add({key_, std::exchange(upload_id_, {})});
-    if (std::exchange(has_nameless_, false)) waste_->add({.key = key_ , .all_uploads = true});
-    else if (may_exist_) waste_->add({key_});
-    may_exist_ = false;
+    if (std::exchange(has_nameless_, false)) waste_->add({.key = key_, .all_uploads = true});
+    if (std::exchange(may_exist_, false)) waste_->add({key_});
   }
   /// In a forked child: what is under way is the parent's.
   void forget() noexcept {
@@ -194,6 +193,7 @@ class S3Upload {
     call.request = {.operation{"begin an upload to S3"}, .method = S3Method::post, .key = key_, .query = {{"uploads", ""}}};
     call.request.headers = options().object_headers;
     call.may_fail_in_body = true;
+    call.is_repeatable = false;
     auto run = lease_.engine().run(*place_, call, deadline());
     has_nameless_ = call.failures != 0;  // an attempt without an answer may have begun one
     if (!run) return run;

@@ -57,11 +57,15 @@ class S3Waste {
     const S3Lease lease{place};
     const auto end = S3Clock::now() + deadline;
     Result<void> verdict{};
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      if (!entries[i].all_uploads) continue;
-      if (auto named = name_uploads(lease, end, entries, i); !named) return named;
+    for (std::size_t i = 0; i < entries.size();) {
+      if (!entries[i].all_uploads) {
+        ++i;
+        continue;
+      }
+      if (auto named = name_uploads(lease, end, entries, entries[i].key); !named) return named;
+      entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    std::size_t kept = 0;
+    std::size_t kept = 0;  // at the beginning: those that failed
     while (kept < entries.size()) {
       const std::size_t count = std::min(at_once, entries.size() - kept);
       std::vector<S3Call> calls(count);
@@ -90,19 +94,18 @@ class S3Waste {
   }
 
  private:
-  /// Puts an entry for each upload of the key behind, and takes the entry's own name away, so that it stands for the object.
-  [[nodiscard]] static Result<void> name_uploads(const S3Lease& lease, S3Clock::time_point end, std::vector<Entry>& entries, std::size_t i) {
+  /// Puts an entry behind for each upload of `key`.
+  [[nodiscard]] static Result<void> name_uploads(const S3Lease& lease, S3Clock::time_point end, std::vector<Entry>& entries,
+                                                 const std::string key) {
     S3Call call;
-    call.request = {.operation{"list uploads to S3"}, .method = S3Method::get, .query = {{"uploads", ""}, {"prefix", entries[i].key}}};
+    call.request = {.operation{"list uploads to S3"}, .method = S3Method::get, .query = {{"uploads", ""}, {"prefix", key}}};
     call.may_fail_in_body = true;
     if (auto run = lease.engine().run(lease.place(), call, end); !run) return run;
     const auto document = S3XmlParser::parse(call.answer.body);
     if (!document) return failure(errc::io, "list uploads to S3", "unreadable answer");
     for (const S3Element& upload : document->children) {
-      if (upload.name != "Upload" || upload.text_of("Key") != entries[i].key) continue;
-      entries.push_back({entries[i].key, std::string{upload.text_of("UploadId")}});
+      if (upload.name == "Upload" && upload.text_of("Key") == key) entries.push_back({key, std::string{upload.text_of("UploadId")}});
     }
-    entries[i].all_uploads = false;
     return {};
   }
 
