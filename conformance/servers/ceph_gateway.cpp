@@ -21,7 +21,7 @@ constexpr std::uint16_t monitor_port = 1;
 std::string random_uuid() { return content_of("/proc/sys/kernel/random/uuid").substr(0, 36); }
 
 std::string configuration(const CephGatewayOptions& options, const Workspace& workspace, const std::string& cluster) {
-  const std::string directory = workspace.directory();
+  const std::string& directory = workspace.directory();
   const auto port = [&](std::uint16_t index) { return std::to_string(workspace.port(index)); };
   std::ostringstream text;
   text << "[global]\n"

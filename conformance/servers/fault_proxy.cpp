@@ -29,6 +29,7 @@ std::vector<std::string> command(const FaultProxyOptions& options, const Workspa
 
 int connect_to(const std::string& path) {
   const int socket = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  if (socket < 0) return -1;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::copy(path.begin(), path.end(), std::begin(address.sun_path));

@@ -6,6 +6,7 @@
 #include "fault_proxy.hpp"
 #include "raw_client.hpp"
 #include "redis_server.hpp"
+#include "s3_connection.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -334,6 +335,47 @@ BOOST_AUTO_TEST_CASE(who_waits_for_leave_to_send_a_body_is_answered_at_once) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_CASE(bad_certificates_are_shown_when_asked_and_a_client_that_verifies_finds_each_bad) {
+  FaultProxy proxy{{.protocol = Protocol::http, .tls = true}};
+  proxy.arm(faults::answer(faults::http("200 OK")).always());
+  S3Endpoint endpoint;
+  endpoint.port = proxy.port();
+  endpoint.tls = true;
+  endpoint.certificate_authority = proxy.certificate_authority();
+  const auto failure = [&] {
+    try {
+      return std::to_string(S3Connection{endpoint}.request("GET", "/").status);
+    } catch (const ServerFailure& error) {
+      return std::string{error.what()};
+    }
+  };
+  BOOST_TEST(failure() == "200");
+
+  for (const char* flaw : {"wrong_host", "expired", "self_signed"}) {
+    const auto fault = proxy.arm(faults::bad_certificate(flaw));
+    const std::string seen = failure();
+    BOOST_TEST(seen.find("SSL") != std::string::npos, flaw << ": " << seen);
+    BOOST_TEST(proxy.fired(fault) == 1U);
+  }
+  BOOST_TEST(failure() == "200");
+}
+
+BOOST_AUTO_TEST_CASE(what_it_does_not_understand_it_counts_in_bytes_of_each_direction) {
+  FaultProxy proxy{{.server_socket_path = redis().endpoint().socket_path}};
+  const auto fault = proxy.arm(faults::reset_after(7).on_reply(2));
+  const auto first = proxy.arm(faults::reset_after(0).on_connection(3));
+  for (int connection = 1; connection <= 2; ++connection) {
+    RawClient client{proxy.port()};
+    client.send("PING\r\nPING\r\n");
+    BOOST_TEST(client.read(14) == (connection == 1 ? "+PONG\r\n+PONG\r\n" : "+PONG\r\n"));
+  }
+  RawClient client{proxy.port()};
+  BOOST_TEST(client.read_all().empty());
+  BOOST_TEST(client.end() == End::reset);
+  BOOST_TEST(proxy.fired(fault) == 1U);
+  BOOST_TEST(proxy.fired(first) == 1U);
+}
 
 // A server of HTTP that says what it is told: another proxy, alone.
 BOOST_AUTO_TEST_CASE(bodies_of_http_are_found_with_their_length_in_chunks_and_to_the_end_and_heads_have_none) {

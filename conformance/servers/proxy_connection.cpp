@@ -139,7 +139,8 @@ void ProxyConnection::decide(Direction& direction) {
         state_->faults.occasion(Fault::Event::reply, expected_.empty() ? std::string_view{} : std::string_view{expected_.front().head});
   }
   for (const std::uint32_t number : faults) plan(direction, number);
-  std::stable_sort(direction.plan.begin(), direction.plan.end(), [](const Step& a, const Step& b) { return a.at < b.at; });
+  const auto earlier = [](const Step& a, const Step& b) { return std::pair{a.at, a.fault} < std::pair{b.at, b.fault}; };
+  std::sort(direction.plan.begin(), direction.plan.end(), earlier);
   if (is_up(direction) && !direction.is_swallowed && !server_.is_open()) reset();
 }
 

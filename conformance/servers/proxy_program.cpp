@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <iostream>
@@ -57,6 +58,7 @@ const sockaddr* general(const Address& address) {
 
 int listen_at(std::uint16_t port) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket < 0) give_up("no socket");
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   const sockaddr_in address = loopback(port);
@@ -68,6 +70,7 @@ int listen_at(std::uint16_t port) {
 int connect_to(const std::string& server) {
   const bool is_unix = server.starts_with('/');
   const int socket = ::socket(is_unix ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return -1;
   int result = -1;
   if (is_unix) {
     const sockaddr_un address = unix_address(server);
@@ -264,6 +267,7 @@ class Proxy {
 }  // namespace
 
 int main(int count, char** arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): OpenSSL writes without MSG_NOSIGNAL
   if (count != 6) give_up("usage: fault_proxy CONTROL PORT PROTOCOL SERVER TLS");
   Proxy{arguments[1], static_cast<std::uint16_t>(std::stoi(arguments[2])), static_cast<Protocol>(std::stoi(arguments[3])), arguments[4],
         arguments[5]}

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-struct redisContext;
+struct redisContext;  // NOLINT(readability-identifier-naming): hiredis'
 
 namespace hybridbuffer::servers {
 

@@ -81,8 +81,6 @@ void RedisSentinel::fail_over() {
   const auto begins = [&] { return sentinel_connections_.front().run({"SENTINEL", "FAILOVER", master_name}).text == "OK"; };
   wait_until(begins, patience, "the sentinel does not begin a failover", workspace_);
   wait_for_master_other_than(old);
-  const auto follows = [&] { return node(old).connection().expect({"ROLE"}).elements.at(0).text == "slave"; };
-  wait_until(follows, patience, "the old master does not follow", workspace_);
 }
 
 std::size_t RedisSentinel::kill_master() {

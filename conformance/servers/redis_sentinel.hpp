@@ -30,7 +30,8 @@ class RedisSentinel {
   [[nodiscard]] RedisConnection& connection() { return node(master()).connection(); }
   [[nodiscard]] const Workspace& workspace() const noexcept { return workspace_; }
 
-  /// Makes the replica the master and the master its replica, with nothing dead: about a second. Done on return.
+  /// Makes the replica the master, with nothing dead: about a second; done on return. The old master becomes its replica some ten seconds
+  /// later.
   void fail_over();
   /// kill −9 of the master. The sentinels notice within a second or so: wait_for_master_other_than(). Returns: the index of the node.
   std::size_t kill_master();

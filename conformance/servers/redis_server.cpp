@@ -29,8 +29,10 @@ std::vector<std::string> arguments_of(const RedisServerOptions& options, const W
     add({"--tls-port", std::to_string(workspace.port(1)), "--tls-cert-file", workspace.path("server.pem"), "--tls-key-file",
          workspace.path("server.key"), "--tls-ca-cert-file", workspace.path("authority.pem"), "--tls-auth-clients", "no"});
   }
-  if (!options.user.empty()) add({"--user", options.user + " on >" + options.password + " ~* &* +@all", "--user", "default off"});
-  else if (!options.password.empty()) add({"--requirepass", options.password});
+  if (!options.user.empty()) {
+    const std::string secret = ">" + options.password;
+    add({"--user", options.user, "on", secret, "~*", "&*", "+@all", "--user", "default", "off"});
+  } else if (!options.password.empty()) add({"--requirepass", options.password});
   all.insert(all.end(), options.arguments.begin(), options.arguments.end());
   return all;
 }

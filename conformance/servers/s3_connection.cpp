@@ -58,7 +58,7 @@ std::string query_string(S3Connection::Parameters query) {
   }
   std::sort(query.begin(), query.end());
   std::string text;
-  for (const auto& [name, value] : query) text += (text.empty() ? "" : "&") + name + "=" + value;
+  for (const auto& [name, value] : query) text.append(text.empty() ? "" : "&").append(name).append("=").append(value);
   return text;
 }
 
@@ -77,8 +77,8 @@ std::string authorization(const S3Endpoint& endpoint, std::string_view method, c
   std::string lines;
   std::string names;
   for (const auto& [name, value] : headers) {
-    lines += name + ":" + value + "\n";
-    names += (names.empty() ? "" : ";") + name;
+    lines.append(name).append(":").append(value).append("\n");
+    names.append(names.empty() ? "" : ";").append(name);
   }
   const std::string canonical =
       std::string{method} + "\n" + path + "\n" + query + "\n" + lines + "\n" + names + "\n" + std::string{payload_hash};
@@ -200,7 +200,10 @@ S3Response S3Connection::request(std::string_view method, std::string_view key, 
   const std::string signature = authorization(endpoint_, method, path, search, sent, payload_hash, time);
 
   curl_slist* list = ::curl_slist_append(nullptr, ("authorization: " + signature).c_str());
-  for (const auto& [name, value] : sent) list = ::curl_slist_append(list, (name + ": " + value).c_str());
+  for (const auto& [name, value] : sent) {
+    std::string line = name;
+    list = ::curl_slist_append(list, line.append(": ").append(value).c_str());
+  }
   list = ::curl_slist_append(list, "expect:");
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> owner{list, ::curl_slist_free_all};
   S3Response response;
@@ -261,11 +264,11 @@ void S3Connection::create_bucket() {
   if (response.status != 200 && !is_there) throw ServerFailure{"no bucket: " + std::to_string(response.status) + "\n" + response.body};
 }
 
-std::vector<S3Object> S3Connection::objects(std::string_view prefix) {
+std::vector<S3Object> S3Connection::objects(std::string_view prefix, unsigned page) {
   std::vector<S3Object> found;
   std::string more;
   do {
-    Parameters query{{"list-type", "2"}, {"prefix", std::string{prefix}}};
+    Parameters query{{"list-type", "2"}, {"prefix", std::string{prefix}}, {"max-keys", std::to_string(page)}};
     if (!more.empty()) query.emplace_back("continuation-token", more);
     const std::string xml = expect("GET", "", query).body;
     for (const std::string& one : elements(xml, "Contents")) {
@@ -276,11 +279,11 @@ std::vector<S3Object> S3Connection::objects(std::string_view prefix) {
   return found;
 }
 
-std::vector<S3Upload> S3Connection::uploads(std::string_view prefix) {
+std::vector<S3Upload> S3Connection::uploads(std::string_view prefix, unsigned page) {
   std::vector<S3Upload> found;
   Parameters more;
   do {
-    Parameters query{{"uploads", ""}, {"prefix", std::string{prefix}}};
+    Parameters query{{"uploads", ""}, {"prefix", std::string{prefix}}, {"max-uploads", std::to_string(page)}};
     query.insert(query.end(), more.begin(), more.end());
     const std::string xml = expect("GET", "", query).body;
     for (const std::string& one : elements(xml, "Upload")) found.push_back({element(one, "Key"), element(one, "UploadId")});

@@ -75,10 +75,10 @@ class S3Connection {
 
   /// No error when it is there already.
   void create_bucket();
-  /// In the order of the keys; all pages.
-  [[nodiscard]] std::vector<S3Object> objects(std::string_view prefix = {});
+  /// In the order of the keys; all pages, of `page` objects each.
+  [[nodiscard]] std::vector<S3Object> objects(std::string_view prefix = {}, unsigned page = 1'000);
   /// Multipart uploads that were begun and neither completed nor aborted; all pages.
-  [[nodiscard]] std::vector<S3Upload> uploads(std::string_view prefix = {});
+  [[nodiscard]] std::vector<S3Upload> uploads(std::string_view prefix = {}, unsigned page = 1'000);
   /// The sizes of the parts that an upload has, at most the first 1000.
   [[nodiscard]] std::vector<std::uint64_t> parts(const S3Upload& upload);
   [[nodiscard]] std::optional<std::string> get(std::string_view key);

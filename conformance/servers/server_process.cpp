@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <iostream>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@ namespace {
 
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -63,7 +65,11 @@ ServerProcess::ServerProcess(const Workspace& workspace, std::string name, std::
 
 ServerProcess::~ServerProcess() {
   if (owner_ == ::getpid()) {
-    stop();
+    try {
+      stop();
+    } catch (const ServerFailure&) {  // SIGKILL did not end it: nothing would
+      std::cerr << name_ << " does not die\n";
+    }
   } else if (control_ >= 0) {
     ::close(control_);
   }
@@ -155,7 +161,7 @@ std::string run_program(const Workspace& workspace, const std::vector<std::strin
   const int file = ::mkostemp(output.data(), O_CLOEXEC);
   if (file < 0) throw ServerFailure{"cannot write in " + workspace.directory()};
   ::close(file);
-  std::vector<std::string> shell{"/bin/sh", "-c", "exec \"$@\" >\"$0\" 2>\"$0.err\"", output};
+  std::vector<std::string> shell{"/bin/sh", "-c", R"(exec "$@" >"$0" 2>"$0.err")", output};
   shell.insert(shell.end(), command.begin(), command.end());
   int status = 0;
   {

@@ -39,14 +39,20 @@ bool is_set(const char* variable) {
   return value != nullptr && *value != '\0' && std::string_view{value} != "0";
 }
 
-bool is_free(std::uint16_t port) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // as servers do: a connection in TIME_WAIT is no obstacle
+sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+bool is_free(std::uint16_t port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return false;
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // as servers do: a connection in TIME_WAIT is no obstacle
+  const sockaddr_in address = loopback(port);
   const bool bound = ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && ::listen(socket, 1) == 0;
   ::close(socket);
   return bound;
@@ -159,6 +165,15 @@ std::string Workspace::logs() const {
 }
 
 void Workspace::keep_when(std::function<bool()> predicate) { failed() = std::move(predicate); }
+
+bool is_listening(std::uint16_t port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return false;
+  const sockaddr_in address = loopback(port);
+  const bool connected = ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(socket);
+  return connected;
+}
 
 std::string content_of(const std::string& path) {
   std::ifstream file{path, std::ios::binary};

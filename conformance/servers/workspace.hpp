@@ -69,6 +69,9 @@ class Workspace {
   pid_t owner_;
 };
 
+/// Whether somebody accepts connections on a port of 127.0.0.1.
+[[nodiscard]] bool is_listening(std::uint16_t port);
+
 /// The whole of a file; nothing when it cannot be read.
 [[nodiscard]] std::string content_of(const std::string& path);
 /// Throws: ServerFailure.
