@@ -38,11 +38,17 @@ struct Environment {
   void set(const char* name, const std::string& value) { ::setenv(name, value.c_str(), 1); }  // NOLINT(concurrency-mt-unsafe)
   void write(std::string_view text) { std::ofstream{file} << text; }
 
-  static constexpr const char* names[] = {
-      "AWS_ACCESS_KEY_ID",           "AWS_SECRET_ACCESS_KEY",   "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE",
-      "AWS_PROFILE",                 "AWS_EC2_METADATA_DISABLED", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-      "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-      "AWS_EC2_METADATA_SERVICE_ENDPOINT"};
+  static constexpr const char* names[] = {"AWS_ACCESS_KEY_ID",
+                                          "AWS_SECRET_ACCESS_KEY",
+                                          "AWS_SESSION_TOKEN",
+                                          "AWS_SHARED_CREDENTIALS_FILE",
+                                          "AWS_PROFILE",
+                                          "AWS_EC2_METADATA_DISABLED",
+                                          "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                                          "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                                          "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+                                          "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+                                          "AWS_EC2_METADATA_SERVICE_ENDPOINT"};
   std::string file = "/tmp/hybridbuffer-credentials-" + std::to_string(::getpid());
 };
 
@@ -69,8 +75,9 @@ BOOST_AUTO_TEST_CASE(the_environment_comes_first) {
 
 BOOST_AUTO_TEST_CASE(profiles_of_the_shared_file) {
   Environment environment;
-  environment.write("# comment\n[default]\r\naws_access_key_id = D\r\naws_secret_access_key = d=+/\r\n\n[ other ]\naws_access_key_id=O\n"
-                    "aws_secret_access_key=o\naws_session_token=t\n[empty]\n");
+  environment.write(
+      "# comment\n[default]\r\naws_access_key_id = D\r\naws_secret_access_key = d=+/\r\n\n[ other ]\naws_access_key_id=O\n"
+      "aws_secret_access_key=o\naws_session_token=t\n[empty]\n");
   environment.set("AWS_SHARED_CREDENTIALS_FILE", environment.file);
 
   const auto first = default_credentials()(1s);

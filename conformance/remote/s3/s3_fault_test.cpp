@@ -53,7 +53,7 @@ struct Place {
     options.prefix = "fault/" + detail::s3_random_name().value() + "/";
     options.part_bytes = options.range_bytes = part;
     options.timeouts = timeouts;
-    options.retry = {.attempts = 8, .base = 10ms, .cap = 160ms, .budget = 1'000'000};
+    options.retry = {.attempts = 8, .base = 40ms, .cap = 160ms, .budget = 1'000'000};
     storage = S3Storage{options};
   }
   [[nodiscard]] std::size_t left() {
@@ -149,7 +149,7 @@ struct Case {
 const std::vector<Case>& cases() {
   using enum errc;
   static const std::vector<Case> all{
-      {"refused connections", faults::refuse(60ms), {unavailable, timeout}},
+      {"refused connections", faults::refuse(30ms), {unavailable, timeout}},
       {"a reset request", faults::reset_after(100).on_request(1), {unavailable, timeout}},
       {"a lost reply", faults::drop_reply(), {unavailable, timeout}},
       {"a reset in the reply's head", faults::reset_after(30), {unavailable, timeout}},
@@ -157,7 +157,7 @@ const std::vector<Case>& cases() {
       {"a stalled request", faults::stall_after(50).on_request(1), {timeout}},
       {"a stalled reply", faults::stall_after(0), {timeout}},
       {"one byte a second", faults::one_byte_per(), {timeout}},
-      {"a restart of the server", faults::server_restart(100ms), {unavailable, timeout}},
+      {"a restart of the server", faults::server_restart(30ms), {unavailable, timeout}},
       {"an endless redirection", faults::http_redirect(), {unavailable, timeout}},
       {"slow down", faults::answer(faults::s3_error("503 Slow Down", "SlowDown")), {unavailable, timeout}},
       {"an internal error", faults::answer(faults::s3_error("500 Internal Server Error", "InternalError")), {unavailable, timeout}},
@@ -323,7 +323,9 @@ BOOST_AUTO_TEST_CASE(a_changed_object_is_never_mixed) {
   std::size_t delivered = 10;
   while (count && *count != 0) {
     count = reader.read(piece);
-    if (count) BOOST_TEST(std::equal(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*count), before.begin() + static_cast<std::ptrdiff_t>(delivered)));
+    if (count)
+      BOOST_TEST(std::equal(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*count),
+                            before.begin() + static_cast<std::ptrdiff_t>(delivered)));
     if (count) delivered += *count;
   }
 

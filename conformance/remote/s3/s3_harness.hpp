@@ -78,7 +78,8 @@ class S3Harness {
     std::optional<servers::Fault> made;
     switch (fault.mode) {
       case error:
-        if (const std::string answer = answer_of(fault.category); !answer.empty()) made = servers::faults::answer(answer).on_request(fault.k);
+        if (const std::string answer = answer_of(fault.category); !answer.empty())
+          made = servers::faults::answer(answer).on_request(fault.k);
         break;
       case error_after_effect:
         if (fault.category == errc::unavailable || fault.category == errc::io) made = servers::faults::drop_reply().on_reply(fault.k);
@@ -144,8 +145,8 @@ class S3Harness {
   std::vector<std::string> secrets() { return {store_.endpoint().secret_key}; }
 
  private:
-  static constexpr std::array<std::string_view, 3> foreign{"hybridbuffer-0123456789ab-0123456789abcdef0123456789abcdef.1",
-                                                           "hybridbuffer-", "somebody"};
+  static constexpr std::array<std::string_view, 3> foreign{"hybridbuffer-0123456789ab-0123456789abcdef0123456789abcdef.1", "hybridbuffer-",
+                                                           "somebody"};
 
   /// What a store says that fails like that; empty: none does.
   static std::string answer_of(errc category) {

@@ -97,7 +97,8 @@ class S3Backend {
   }
 
   /// Deletes the object and all else that this location still has in the store; an open writer can no longer commit.
-  /// Errors: what is not deleted then is tried again by the next remove(), replacement or the destructor; open() is `not_found` all the same.
+  /// Errors: what is not deleted then is tried again by the next remove(), replacement or the destructor; open() is `not_found` all the
+  /// same.
   [[nodiscard]] Result<void> remove() {
     detail::S3ObjectRef removed;
     auto taken = state_.remove("remove an S3 object", [&](detail::S3ObjectRef& object) -> Result<void> {
@@ -174,8 +175,9 @@ class S3Backend {
 
 /// A bucket, or a prefix in one. A value: copies share connections, credentials and the retry budget; what it made outlives it.
 ///
-///     S3Storage storage{{.bucket = "spill", .prefix = "app/", .region = "eu-central-1"}};          // AWS, credentials from where its tools look
-///     S3Storage ceph{{.bucket = "spill", .endpoint = "https://ceph.example", .credentials = fixed_credentials({"key", "secret"})}};
+///     S3Storage storage{{.bucket = "spill", .prefix = "app/", .region = "eu-central-1"}};          // AWS, credentials from where its
+///     tools look S3Storage ceph{{.bucket = "spill", .endpoint = "https://ceph.example", .credentials = fixed_credentials({"key",
+///     "secret"})}};
 ///
 /// Objects are named prefix + "hybridbuffer-" + random. The bucket must be there.
 /// Cost:    making one sends nothing; neither does create_backend().

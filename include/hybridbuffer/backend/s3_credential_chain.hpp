@@ -73,9 +73,9 @@ namespace detail {
   return credentials_from_file(path, profile.empty() ? std::string_view{"default"} : std::string_view{profile});
 }
 
-/// The service of a container (ECS, EKS Pod Identity): AWS_CONTAINER_CREDENTIALS_FULL_URI, or _RELATIVE_URI at 169.254.170.2, with the token
-/// of AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or AWS_CONTAINER_AUTHORIZATION_TOKEN. Plain http only to this machine and to those services.
-/// Errors: `not_found` when none is named; those of asking it.
+/// The service of a container (ECS, EKS Pod Identity): AWS_CONTAINER_CREDENTIALS_FULL_URI, or _RELATIVE_URI at 169.254.170.2, with the
+/// token of AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE or AWS_CONTAINER_AUTHORIZATION_TOKEN. Plain http only to this machine and to those
+/// services. Errors: `not_found` when none is named; those of asking it.
 [[nodiscard]] inline Result<S3Credentials> credentials_from_container(std::chrono::milliseconds deadline) {
   std::string url = detail::environment("AWS_CONTAINER_CREDENTIALS_FULL_URI");
   if (const std::string path = detail::environment("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"); !path.empty()) {
@@ -104,7 +104,8 @@ namespace detail {
   if (address.empty()) address = "http://169.254.169.254";
   if (address.ends_with('/')) address.pop_back();
   deadline = std::min(deadline, std::chrono::milliseconds{2'000});
-  auto token = detail::ask_credential_service("PUT", address + "/latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 21600", deadline);
+  auto token =
+      detail::ask_credential_service("PUT", address + "/latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 21600", deadline);
   if (!token) return std::unexpected{std::move(token).error()};
   const std::string header = "X-aws-ec2-metadata-token: " + *token;
   const std::string roles = address + "/latest/meta-data/iam/security-credentials/";

@@ -14,7 +14,7 @@ namespace hybridbuffer {
 struct S3Credentials {
   std::string access_key{};
   std::string secret_key{};
-  std::string session_token{};                                      ///< empty: none
+  std::string session_token{};                                     ///< empty: none
   std::optional<std::chrono::system_clock::time_point> expires{};  ///< nothing: never
 };
 

@@ -60,8 +60,8 @@ struct S3Options {
 
   std::size_t part_bytes = std::size_t{8} << 20U;  ///< of an upload in parts; an object of one part is a single PUT. S3 wants 5 MiB or more
   unsigned parallel_parts = 4;                     ///< under way at once
-  std::size_t range_bytes = std::size_t{4} << 20U;  ///< that a reader asks for at once
-  unsigned parallel_ranges = 4;                     ///< under way at once
+  std::size_t range_bytes = std::size_t{4} << 20U;          ///< that a reader asks for at once
+  unsigned parallel_ranges = 4;                             ///< under way at once
   std::uint64_t max_object_size = std::uint64_t{5} << 40U;  ///< a lower limit than the store's 5 TiB and the 10 000 parts of an upload
 
   S3Timeouts timeouts{};

@@ -20,8 +20,8 @@ namespace hybridbuffer {
 /// An object, or an upload, that its process left behind.
 struct S3Orphan {
   std::string key{};
-  std::string upload_id{};   ///< empty: an object
-  std::uint64_t size = 0;    ///< of an object; what an upload holds the list does not tell
+  std::string upload_id{};  ///< empty: an object
+  std::uint64_t size = 0;   ///< of an object; what an upload holds the list does not tell
   std::chrono::system_clock::time_point created{};
 };
 
@@ -95,7 +95,8 @@ template <class Take, class Next>
   std::vector<std::byte> bytes(static_cast<std::size_t>(object.size));
   if (auto read = read_ranges(place, object, 0, bytes); !read) return std::unexpected{std::move(read).error()};
   S3Call call;
-  call.request = {.operation = operation, .method = S3Method::put, .key = std::string{destination}, .headers = place->options().object_headers};
+  call.request = {
+      .operation = operation, .method = S3Method::put, .key = std::string{destination}, .headers = place->options().object_headers};
   call.request.headers.emplace_back("if-none-match", "*");
   call.request.body = bytes;
   auto run = lease.engine().run(*place, call, end);

@@ -34,10 +34,9 @@ namespace hybridbuffer {
             UrlParameterReader reader{url.parameters()};
             reader.text("endpoint", options.endpoint)
                 .text("region", options.region)
-                .choice<S3Addressing>("addressing", options.addressing,
-                                      {{"automatic", S3Addressing::automatic},
-                                       {"path", S3Addressing::path},
-                                       {"virtual_host", S3Addressing::virtual_host}})
+                .choice<S3Addressing>(
+                    "addressing", options.addressing,
+                    {{"automatic", S3Addressing::automatic}, {"path", S3Addressing::path}, {"virtual_host", S3Addressing::virtual_host}})
                 .text("profile", profile)
                 .size("part_bytes", options.part_bytes)
                 .count("parallel_parts", options.parallel_parts)

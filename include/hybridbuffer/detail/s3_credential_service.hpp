@@ -36,7 +36,7 @@ namespace hybridbuffer::detail {
 
 /// One request, never through a proxy. Returns: the body. Errors: `not_found` for 404; `permission`, `unavailable`, `timeout`, ….
 [[nodiscard]] inline Result<std::string> ask_credential_service(const char* method, const std::string& url, const std::string& header,
-                                                               std::chrono::milliseconds deadline) {
+                                                                std::chrono::milliseconds deadline) {
   constexpr OperationName operation{"ask a credential service"};
   struct Free {
     void operator()(CURL* easy) const noexcept { ::curl_easy_cleanup(easy); }

@@ -65,7 +65,9 @@ class S3ReadAhead {
   S3ReadAhead& operator=(const S3ReadAhead&) = delete;
   ~S3ReadAhead() {
     if (process_ == process_id()) drop_all();
-    else for (auto& window : windows_) static_cast<void>(window.release());  // NOLINT(bugprone-unused-return-value): the parent's engine's copy
+    else
+      for (auto& window : windows_)
+        static_cast<void>(window.release());  // NOLINT(bugprone-unused-return-value): the parent's engine's copy
   }
 
   [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
@@ -144,8 +146,8 @@ class S3ReadAhead {
   S3PlaceRef place_;
   S3ObjectRef object_;
   std::uint64_t position_ = 0;
-  std::uint64_t next_ = 0;   // where the range behind the last window begins
-  std::size_t range_ = 0;    // length of the last range; 0: nothing was read here
+  std::uint64_t next_ = 0;  // where the range behind the last window begins
+  std::size_t range_ = 0;   // length of the last range; 0: nothing was read here
   std::deque<std::unique_ptr<Window>> windows_{};
   pid_t process_ = process_id();
   S3Lease lease_{};  // last: its engine lets go of the calls first

@@ -23,9 +23,8 @@ inline constexpr OperationName s3_settings{"use an S3 storage"};
 /// A single label of a host name, which a wildcard certificate covers.
 [[nodiscard]] inline bool is_host_label(std::string_view name) noexcept {
   constexpr std::size_t longest = 63;
-  return name.size() <= longest && name.front() != '-' && name.back() != '-' && std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
+  return name.size() <= longest && name.front() != '-' && name.back() != '-' &&
+         std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 /// Errors: `invalid_argument` that names the setting.
@@ -47,7 +46,8 @@ inline constexpr OperationName s3_settings{"use an S3 storage"};
     return wrong("prefix: longer than 512 bytes, or with a slash at its beginning");
   }
   for (const auto& [name, value] : options.object_headers) {
-    const bool is_name = name.starts_with("x-amz-") && std::none_of(name.begin(), name.end(), [](char c) { return c <= ' ' || c == ':' || (c >= 'A' && c <= 'Z'); });
+    const bool is_name = name.starts_with("x-amz-") &&
+                         std::none_of(name.begin(), name.end(), [](char c) { return c <= ' ' || c == ':' || (c >= 'A' && c <= 'Z'); });
     const bool is_value = std::none_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; });
     if (!is_name || !is_value) return wrong("object_headers: not x-amz-… in lower case with a value of one line");
   }
@@ -58,7 +58,8 @@ inline constexpr OperationName s3_settings{"use an S3 storage"};
 [[nodiscard]] inline Result<S3Endpoint> s3_endpoint(const S3Options& options) {
   const auto wrong = [](std::string_view what) { return failure(errc::invalid_argument, s3_settings, what); };
   if (!is_s3_bucket(options.bucket)) return wrong("bucket: no name of one");
-  const bool region_is_word = !options.region.empty() && std::all_of(options.region.begin(), options.region.end(), [](char c) { return is_s3_unreserved(c); });
+  const bool region_is_word =
+      !options.region.empty() && std::all_of(options.region.begin(), options.region.end(), [](char c) { return is_s3_unreserved(c); });
   if (!region_is_word) return wrong("region: no name of one");
   std::string_view text{options.endpoint};
   S3Endpoint endpoint{.scheme = "https"};
@@ -76,9 +77,8 @@ inline constexpr OperationName s3_settings{"use an S3 storage"};
     return wrong("endpoint: not http://host:port or https://host:port");
   }
   if (text.ends_with('/')) text.remove_suffix(1);
-  const bool is_host = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_s3_unreserved(c) || c == ':' || c == '[' || c == ']';
-  });
+  const bool is_host = !text.empty() && std::all_of(text.begin(), text.end(),
+                                                    [](char c) { return is_s3_unreserved(c) || c == ':' || c == '[' || c == ']'; });
   if (!is_host) return wrong("endpoint: not http://host:port or https://host:port");
   const std::string_view default_port = endpoint.scheme == "http" ? ":80" : ":443";
   if (text.ends_with(default_port)) text.remove_suffix(default_port.size());

@@ -209,7 +209,8 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
     return fail_attempt(place, call, is_whole ? S3Failure{errc::io, false} : failure_of_curl(code), curl_native, {});
   }
   if (!call.answer.head_is_whole) return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the answer was cut");
-  const auto document = call.request.method == S3Method::head || call.answer.body.empty() ? std::nullopt : S3XmlParser::parse(call.answer.body);
+  const auto document =
+      call.request.method == S3Method::head || call.answer.body.empty() ? std::nullopt : S3XmlParser::parse(call.answer.body);
   const bool is_error = document && document->name == "Error";
   if (status >= 200 && status < 300 && !call.may_fail_in_body && !is_error) {
     if (call.range && before != call.range->sink.size()) {

@@ -31,9 +31,9 @@ enum class S3Method : std::uint8_t { get, head, put, post, remove };
 struct S3Request {
   OperationName operation{"ask an S3 store"};
   S3Method method = S3Method::get;
-  std::string key{};    ///< empty: the bucket
+  std::string key{};  ///< empty: the bucket
   S3Pairs query{};
-  S3Pairs headers{};    ///< names in lower case
+  S3Pairs headers{};                  ///< names in lower case
   std::span<const std::byte> body{};  ///< must outlive the call
   std::string body_digest{};          ///< SHA-256, hexadecimal; empty: it is computed
 };
@@ -42,7 +42,7 @@ struct S3Request {
 struct S3Answer {
   long status = 0;
   bool head_is_whole = false;  ///< libcurl takes a head that was cut for an answer
-  std::string etag{};  ///< with its quotes
+  std::string etag{};          ///< with its quotes
   std::string content_range{};
   std::optional<std::uint64_t> content_length{};
   std::string bucket_region{};
@@ -66,9 +66,9 @@ struct S3Call {
   S3Request request{};
   S3Answer answer{};
   std::optional<S3Range> range{};
-  std::string expected_md5{};         ///< hexadecimal; what the ETag of the answer must be, where it is one
-  bool is_repeatable = true;          ///< libcurl may send it again by itself when an idle connection turns out to be dead
-  bool may_fail_in_body = false;      ///< an answer of 200 can hold an <Error>
+  std::string expected_md5{};     ///< hexadecimal; what the ETag of the answer must be, where it is one
+  bool is_repeatable = true;      ///< libcurl may send it again by itself when an idle connection turns out to be dead
+  bool may_fail_in_body = false;  ///< an answer of 200 can hold an <Error>
   Result<void> result{};
 
   // Of the engine.
@@ -84,8 +84,8 @@ struct S3Call {
   std::chrono::steady_clock::duration speed_since{};
   std::uint64_t speed_bytes = 0;
   bool connected = false;
-  bool range_checked = false;  // the answer's header says that the right bytes follow
-  bool body_refused = false;   // what comes is not what was asked for
+  bool range_checked = false;       // the answer's header says that the right bytes follow
+  bool body_refused = false;        // what comes is not what was asked for
   std::size_t received_before = 0;  // this attempt
   std::uint64_t credentials_version = 0;
 };

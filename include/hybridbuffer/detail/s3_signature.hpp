@@ -21,10 +21,10 @@ using S3Pairs = std::vector<std::pair<std::string, std::string>>;
 /// What is signed of a request.
 struct S3SignedParts {
   std::string_view method;
-  std::string_view path;           ///< encoded, begins with a slash
-  const S3Pairs& query;            ///< not encoded, in any order
-  const S3Pairs& headers;          ///< names in lower case, in any order; all are signed
-  std::string_view payload_digest; ///< hexadecimal, or UNSIGNED-PAYLOAD
+  std::string_view path;            ///< encoded, begins with a slash
+  const S3Pairs& query;             ///< not encoded, in any order
+  const S3Pairs& headers;           ///< names in lower case, in any order; all are signed
+  std::string_view payload_digest;  ///< hexadecimal, or UNSIGNED-PAYLOAD
 };
 
 /// Where a signature is valid.

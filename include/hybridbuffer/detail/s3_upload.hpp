@@ -283,7 +283,8 @@ class S3Upload {
       return seen;
     }
     if (run) return seen;
-    return std::unexpected{run.error() == errc::not_found ? Error{errc::io, "complete an upload to S3", "the upload is gone"} : run.error()};
+    return std::unexpected{run.error() == errc::not_found ? Error{errc::io, "complete an upload to S3", "the upload is gone"}
+                                                          : run.error()};
   }
 
   /// The ETag of the object, if it is there and as long as it must be. No other writer has this key.
@@ -310,8 +311,8 @@ class S3Upload {
   S3PlaceRef place_;
   std::shared_ptr<S3Waste> waste_;
   std::string key_;
-  std::string upload_id_{};  // empty: none was begun
-  bool may_exist_ = false;   // a request that makes the object was sent, and not answered
+  std::string upload_id_{};    // empty: none was begun
+  bool may_exist_ = false;     // a request that makes the object was sent, and not answered
   bool has_nameless_ = false;  // an upload of this key may have been begun whose name never came back
   std::uint64_t size_ = 0;
   std::size_t since_poll_ = 0;

@@ -11,7 +11,8 @@
 
 namespace hybridbuffer::detail {
 
-/// An unnamed pair of non-blocking Unix sockets that a started program would inherit: what libcurl 7.88 makes in curl_multi_init to be woken.
+/// An unnamed pair of non-blocking Unix sockets that a started program would inherit: what libcurl 7.88 makes in curl_multi_init to be
+/// woken.
 [[nodiscard]] inline bool is_inherited_socket_pair(int descriptor) noexcept {
   const int flags = ::fcntl(descriptor, F_GETFD);
   if (flags < 0 || (flags & FD_CLOEXEC) != 0 || (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0) return false;
@@ -28,7 +29,7 @@ namespace hybridbuffer::detail {
   DIR* const directory = ::opendir("/proc/self/fd");
   if (directory == nullptr) return found;
   while (const dirent* const entry = ::readdir(directory)) {  // NOLINT(concurrency-mt-unsafe): the stream is this function's own
-    const int descriptor = std::atoi(entry->d_name);  // NOLINT(cert-err34-c): "." and ".." become 0, which is looked at, too
+    const int descriptor = std::atoi(entry->d_name);          // NOLINT(cert-err34-c): "." and ".." become 0, which is looked at, too
     if (is_inherited_socket_pair(descriptor)) found.push_back(descriptor);
   }
   ::closedir(directory);
