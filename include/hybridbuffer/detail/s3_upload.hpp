@@ -239,6 +239,7 @@ class S3Upload {
     if (filling_) filling_->bytes.sign(call, md5);
     may_exist_ = true;
     auto run = lease_.engine().run(*place_, call, deadline());
+    if (!run && call.failures <= 1 && !run.error().is_indeterminate()) may_exist_ = false;  // the store, or nobody, said no
     if (!run) return std::unexpected{std::move(run).error()};
     may_exist_ = false;
     if (call.answer.etag.empty()) return look(deadline());
