@@ -159,11 +159,11 @@ class S3Backend {
   void dispose() noexcept {
     if (!state_.check("destroy an S3 backend")) return;
     detail::S3ObjectRef removed;
-    static_cast<void>(state_.remove("destroy an S3 backend", [&](detail::S3ObjectRef& object) -> Result<void> {
+    [[maybe_unused]] const auto taken = state_.remove("destroy an S3 backend", [&](detail::S3ObjectRef& object) -> Result<void> {
       removed = std::exchange(object, {});
       return {};
-    }));
-    static_cast<void>(clear(removed, place_->options().timeouts.cleanup));  // orphans() finds what is left
+    });
+    [[maybe_unused]] const auto cleared = clear(removed, place_->options().timeouts.cleanup);  // orphans() finds what is left
   }
 
   detail::S3PlaceRef place_;

@@ -104,7 +104,7 @@ class S3Writer {
       upload_->abandon();
       const detail::S3PlaceRef place = upload_->place();
       upload_.reset();
-      static_cast<void>(waste_->clear(place, place->options().timeouts.cleanup));  // what fails stays listed
+      [[maybe_unused]] const auto cleared = waste_->clear(place, place->options().timeouts.cleanup);  // what fails stays listed
     } catch (const std::bad_alloc&) {
       upload_.reset();
     }

@@ -88,7 +88,7 @@ class S3ReadAhead {
       next_ = position_;
       return std::unexpected{std::move(failed).error()};
     }
-    const std::size_t skip = static_cast<std::size_t>(position_ - window.offset);
+    const auto skip = static_cast<std::size_t>(position_ - window.offset);
     const std::size_t count = std::min(bytes.size(), window.length - skip);
     std::memcpy(bytes.data(), window.bytes.get() + skip, count);
     position_ += count;

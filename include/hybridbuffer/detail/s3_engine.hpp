@@ -93,7 +93,7 @@ class S3Engine {
   }
 
   std::shared_ptr<S3Sockets> sockets_;
-  CURLM* multi_;
+  CURLM* multi_ = nullptr;
   std::vector<CURL*> idle_;
   std::vector<S3Call*> calls_;  // waiting and active
   Time driven_{};

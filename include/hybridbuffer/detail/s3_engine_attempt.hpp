@@ -135,7 +135,8 @@ inline std::size_t S3Engine::take_header(char* data, std::size_t size, std::size
     std::string_view value = line.substr(colon + 1);
     while (value.starts_with(' ')) value.remove_prefix(1);
     const auto is = [&](std::string_view wanted) {
-      return name.size() == wanted.size() && ::strncasecmp(name.data(), wanted.data(), wanted.size()) == 0;
+      return name.size() == wanted.size() && ::strncasecmp(name.data(), wanted.data(), wanted.size()) ==
+                                                 0;  // NOLINT(bugprone-suspicious-stringview-data-usage): with its size
     };
     if (is("etag")) answer.etag = value;
     else if (is("content-range")) answer.content_range = value;

@@ -13,7 +13,7 @@
 
 namespace hybridbuffer::detail {
 
-inline S3Engine::S3Engine(std::shared_ptr<S3Sockets> sockets) : sockets_{std::move(sockets)}, multi_{nullptr} {
+inline S3Engine::S3Engine(std::shared_ptr<S3Sockets> sockets) : sockets_{std::move(sockets)} {
   static const CURLcode initialised = ::curl_global_init(CURL_GLOBAL_DEFAULT);
   if (initialised == CURLE_OK) multi_ = make_multi();
   if (multi_ == nullptr) throw std::bad_alloc{};
