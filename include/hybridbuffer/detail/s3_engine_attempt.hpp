@@ -1,0 +1,294 @@
+#pragma once
+
+#include <hybridbuffer/detail/s3_engine.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <random>
+#include <strings.h>
+#include <utility>
+
+/// \file
+/// S3Engine: one attempt of a request, from its signature to what its answer means.
+
+namespace hybridbuffer::detail {
+
+inline void S3Engine::start(S3Place& place, S3Call& call) {
+  if (auto prepared = prepare(place, call); !prepared) return finish(call, std::move(prepared));
+  call.phase = S3Call::Phase::active;
+  call.started = call.speed_since = now();
+  call.speed_bytes = 0;
+  call.connected = false;
+  if (::curl_multi_add_handle(multi_, call.easy) != CURLM_OK) finish(call, failure(errc::no_space, call.request.operation));
+}
+
+inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
+  const S3Request& request = call.request;
+  const S3Options& options = place.options();
+  auto credentials = place.credentials(options.timeouts.operation);
+  if (!credentials) return std::unexpected{std::move(credentials).error()};
+  call.credentials_version = credentials->version;
+  call.answer = {};
+  call.range_checked = call.body_refused = false;
+  call.received_before = call.range ? call.range->received : 0;
+
+  std::string path = place.endpoint().path_prefix;
+  path.append("/").append(s3_encode(request.key, true));
+  const std::string timestamp = s3_timestamp(place.now());
+  if (call.request.body_digest.empty()) call.request.body_digest = s3_hex(sha256_of(request.body));
+  S3Pairs headers = request.headers;
+  headers.emplace_back("host", place.endpoint().host);
+  headers.emplace_back("x-amz-content-sha256", request.body_digest);
+  headers.emplace_back("x-amz-date", timestamp);
+  if (!credentials->value->session_token.empty()) headers.emplace_back("x-amz-security-token", credentials->value->session_token);
+  if (call.range) {
+    const std::uint64_t first = call.range->offset + call.range->received;
+    const std::uint64_t last = call.range->offset + call.range->sink.size() - 1;
+    headers.emplace_back("range", "bytes=" + std::to_string(first) + "-" + std::to_string(last));
+    headers.emplace_back("if-match", std::string{call.range->etag});
+  }
+  const S3SignedParts parts{name_of(request.method), path, request.query, headers, request.body_digest};
+  headers.emplace_back("authorization", s3_authorization(parts, {options.region, "s3", timestamp}, credentials->value->access_key,
+                                                         credentials->value->secret_key));
+  curl_slist* list = nullptr;
+  const auto add = [&](const std::string& line) {
+    curl_slist* const longer = ::curl_slist_append(list, line.c_str());
+    if (longer == nullptr) {
+      ::curl_slist_free_all(std::exchange(list, nullptr));
+      throw std::bad_alloc{};
+    }
+    list = longer;
+  };
+  for (const auto& [name, value] : headers) add(name + ": " + value);
+  add("Expect:");
+  add("Content-Type:");
+  call.header_list = list;
+
+  if (idle_.empty()) {
+    idle_.reserve(calls_.size() + 1);
+    call.easy = ::curl_easy_init();
+    if (call.easy == nullptr) throw std::bad_alloc{};
+  } else {
+    call.easy = idle_.back();
+    idle_.pop_back();
+    ::curl_easy_reset(call.easy);
+  }
+  call.url = place.endpoint().scheme + "://" + place.endpoint().host + path;
+  if (const std::string query = canonical_query(request.query); !query.empty()) call.url.append("?").append(query);
+
+  CURL* const easy = call.easy;
+  constexpr long buffer_bytes = 256L * 1024;
+  ::curl_easy_setopt(easy, CURLOPT_URL, call.url.c_str());
+  ::curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  ::curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+  ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  ::curl_easy_setopt(easy, CURLOPT_PRIVATE, &call);
+  ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_bytes);
+  ::curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, buffer_bytes);
+  ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &S3Engine::take_body);
+  ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &call);
+  ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &S3Engine::take_header);
+  ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, &call);
+  ::curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &S3Engine::note_connected);
+  ::curl_easy_setopt(easy, CURLOPT_PREREQDATA, &call);
+  ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.timeouts.connect.count()));
+  ::curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &S3Sockets::open);
+  ::curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, sockets_.get());
+  ::curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &S3Sockets::close);
+  ::curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, sockets_.get());
+  ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options.verify_tls ? 1L : 0L);
+  ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options.verify_tls ? 2L : 0L);
+  if (!options.ca_file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  if (options.proxy) ::curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy->c_str());
+  if (request.method == S3Method::put || request.method == S3Method::post) {
+    ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.empty() ? "" : reinterpret_cast<const char*>(request.body.data()));
+  } else if (request.method == S3Method::head) {
+    ::curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  }
+  if (!call.is_repeatable) ::curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  if (request.method == S3Method::put) ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+  if (request.method == S3Method::remove) ::curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+  return {};
+}
+
+inline std::size_t S3Engine::take_header(char* data, std::size_t size, std::size_t count, void* call) noexcept {
+  S3Answer& answer = static_cast<S3Call*>(call)->answer;
+  const std::size_t length = size * count;
+  std::string_view line{data, length};
+  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+  try {
+    if (line.starts_with("HTTP/")) {
+      answer = {};
+      const auto blank = line.find(' ');
+      if (blank != std::string_view::npos) answer.status = static_cast<long>(s3_number(line.substr(blank + 1, 3)).value_or(0));
+      return length;
+    }
+    if (line.empty()) answer.head_is_whole = true;
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) return length;
+    const std::string_view name = line.substr(0, colon);
+    std::string_view value = line.substr(colon + 1);
+    while (value.starts_with(' ')) value.remove_prefix(1);
+    const auto is = [&](std::string_view wanted) {
+      return name.size() == wanted.size() && ::strncasecmp(name.data(), wanted.data(), wanted.size()) ==
+                                                 0;  // NOLINT(bugprone-suspicious-stringview-data-usage): with its size
+    };
+    if (is("etag")) answer.etag = value;
+    else if (is("content-range")) answer.content_range = value;
+    else if (is("content-length")) answer.content_length = s3_number(value);
+    else if (is("date")) answer.date = value;
+    else if (is("x-amz-bucket-region")) answer.bucket_region = value;
+    else if (is("x-amz-request-id")) answer.request_id = value;
+    else if (is("x-amz-server-side-encryption")) answer.encryption = value;
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
+  return length;
+}
+
+/// Whether the answer is exactly the bytes that were asked for, of the object that was meant.
+inline bool S3Engine::range_is_right(const S3Call& call) noexcept {
+  const S3Range& range = *call.range;
+  const std::uint64_t first = range.offset + range.received;
+  const std::uint64_t count = range.sink.size() - range.received;
+  if (!call.answer.etag.empty() && call.answer.etag != range.etag) return false;
+  if (call.answer.status == 200) {  // a store without ranges answers with the whole object
+    return first == 0 && count == range.object_size && call.answer.content_length == count;
+  }
+  std::string_view text{call.answer.content_range};
+  if (!text.starts_with("bytes ")) return false;
+  text.remove_prefix(6);
+  const auto dash = text.find('-');
+  const auto slash = text.find('/');
+  if (dash == std::string_view::npos || slash == std::string_view::npos || dash > slash) return false;
+  const auto total = s3_number(text.substr(slash + 1));
+  return s3_number(text.substr(0, dash)) == first && s3_number(text.substr(dash + 1, slash - dash - 1)) == first + count - 1 &&
+         (total == range.object_size || text.substr(slash + 1) == "*");
+}
+
+inline std::size_t S3Engine::take_body(char* data, std::size_t size, std::size_t count, void* pointer) noexcept {
+  auto& call = *static_cast<S3Call*>(pointer);
+  const std::size_t length = size * count;
+  const bool is_success = call.answer.status >= 200 && call.answer.status < 300;
+  if (call.range && is_success) {
+    S3Range& range = *call.range;
+    call.range_checked = call.range_checked || range_is_right(call);
+    if (!call.range_checked || length > range.sink.size() - range.received) {
+      call.body_refused = true;
+      return 0;
+    }
+    std::memcpy(range.sink.data() + range.received, data, length);
+    range.received += length;
+    return length;
+  }
+  if (call.answer.body.size() + length > S3XmlParser::most_bytes) return 0;
+  try {
+    call.answer.body.append(data, length);
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
+  return length;
+}
+
+inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
+  const std::error_code curl_native{code, curl_category()};
+  const std::error_code http_native{static_cast<int>(call.answer.status), http_category()};
+  const std::size_t before = call.range ? call.range->received : 0;
+  const long status = call.answer.status;
+  if (call.body_refused) {
+    const bool is_other = !call.answer.etag.empty() && call.answer.etag != call.range->etag;
+    const S3Failure why = is_other ? S3Failure{errc::corrupted, false} : S3Failure{errc::io, true};
+    return fail_attempt(place, call, why, http_native, is_other ? "the object was changed" : "another range than was asked for");
+  }
+  if (code != CURLE_OK) {
+    const bool is_whole = code == CURLE_WRITE_ERROR;
+    return fail_attempt(place, call, is_whole ? S3Failure{errc::io, false} : failure_of_curl(code), curl_native, {});
+  }
+  if (!call.answer.head_is_whole) return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the answer was cut");
+  const auto document =
+      call.request.method == S3Method::head || call.answer.body.empty() ? std::nullopt : S3XmlParser::parse(call.answer.body);
+  const bool is_error = document && document->name == "Error";
+  if (status >= 200 && status < 300 && !call.may_fail_in_body && !is_error) {
+    if (call.range && before != call.range->sink.size()) {
+      return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the body was cut");
+    }
+    std::string_view etag{call.answer.etag};
+    if (etag.starts_with('"') && etag.ends_with('"') && etag.size() >= 2) etag = etag.substr(1, etag.size() - 2);
+    const bool is_md5 = etag.size() == 32 && !call.answer.encryption.starts_with("aws:kms");
+    if (!call.expected_md5.empty() && is_md5 && etag != call.expected_md5) {
+      return fail_attempt(place, call, {errc::corrupted, true}, http_native, "stored other bytes than were sent");
+    }
+    place.give_back();
+    return finish(call, {});
+  }
+
+  std::string word;
+  if (is_error && is_s3_word(document->text_of("Code"))) word = document->text_of("Code");
+  if (status >= 200 && status < 300) {  // with a result in its body
+    if (document && !is_error) {
+      place.give_back();
+      return finish(call, {});
+    }
+    if (!document) return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the answer was cut");
+    S3Failure why = failure_of_s3(0, word);
+    if (word == "PreconditionFailed") why = {errc::already_exists, false};
+    else if (word == "AccessDenied") why = {errc::permission, false};
+    return fail_attempt(place, call, why, http_native, word);
+  }
+  constexpr unsigned most_refreshes = 2;
+  if (call.refreshes < most_refreshes && (word == "ExpiredToken" || word == "TokenRefreshRequired" || word == "InvalidToken")) {
+    ++call.refreshes;
+    if (auto fresh = place.credentials(place.options().timeouts.operation, call.credentials_version); fresh) {
+      detach(call);
+      return start(place, call);
+    }
+  }
+  if (call.refreshes < most_refreshes && word == "RequestTimeTooSkewed") {
+    ++call.refreshes;
+    if (const std::time_t time = ::curl_getdate(call.answer.date.c_str(), nullptr); time > 0) {
+      place.set_now(time);
+      detach(call);
+      return start(place, call);
+    }
+  }
+  S3Failure why = failure_of_s3(status, word);
+  if (word == "ExpiredToken" || word == "TokenRefreshRequired" || word == "InvalidToken") why = {errc::permission, false};
+  if (call.range && status == 412) why = {errc::corrupted, false};  // what is there is not what was stored
+  if (call.range && status == 404 && word != "NoSuchBucket") why = {errc::corrupted, false};
+  fail_attempt(place, call, why, http_native, word);
+}
+
+inline void S3Engine::fail_attempt(S3Place& place, S3Call& call, S3Failure why, std::error_code native, std::string_view word) {
+  const S3RetryOptions& retry = place.options().retry;
+  curl_off_t asked_for = 0;
+  if (call.easy != nullptr) ::curl_easy_getinfo(call.easy, CURLINFO_RETRY_AFTER, &asked_for);
+  if (call.range && call.range->received > call.received_before) call.failures = 0;  // it goes on: only the deadline ends that
+  ++call.failures;
+  if (why.is_retryable && call.failures < retry.attempts && place.take_retry()) {
+    detach(call);
+    const unsigned doublings = std::min(call.failures - 1, 20U);
+    const auto most = std::min<std::int64_t>(retry.cap.count(), retry.base.count() << doublings);
+    std::uint64_t random = 0;
+    if (::getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) random = static_cast<std::uint64_t>(now().count());
+    const std::chrono::milliseconds jitter{random % (static_cast<std::uint64_t>(std::max<std::int64_t>(most, 0)) + 1)};
+    const std::chrono::seconds at_least{std::clamp<curl_off_t>(asked_for, 0, 3600)};
+    call.not_before = now() + std::max<Time>(jitter, at_least);
+    call.phase = S3Call::Phase::waiting;
+    return;
+  }
+  std::string subject = place.options().bucket;
+  if (!call.request.key.empty()) subject.append("/").append(call.request.key);
+  if (!word.empty()) subject.append(" (").append(word).append(")");
+  if (is_s3_word(call.answer.bucket_region) && call.answer.bucket_region != place.options().region) {
+    subject.append(", the bucket's region is ").append(call.answer.bucket_region);
+  }
+  if (is_s3_word(call.answer.request_id)) subject.append(", request ").append(call.answer.request_id);
+  finish(call, std::unexpected<Error>{std::in_place, why.code, call.request.operation, native, subject});
+}
+
+}  // namespace hybridbuffer::detail

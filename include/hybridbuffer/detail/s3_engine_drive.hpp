@@ -1,0 +1,199 @@
+#pragma once
+
+#include <hybridbuffer/detail/s3_engine.hpp>
+#include <hybridbuffer/detail/s3_wakeup.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <utility>
+
+/// \file
+/// S3Engine: what runs when, and for how long; S3Place's engines and credentials.
+
+namespace hybridbuffer::detail {
+
+inline S3Engine::S3Engine(std::shared_ptr<S3Sockets> sockets) : sockets_{std::move(sockets)} {
+  static const CURLcode initialised = ::curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (initialised == CURLE_OK) multi_ = make_multi();
+  if (multi_ == nullptr) throw std::bad_alloc{};
+  constexpr long most_connections = 32;
+  ::curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, most_connections);
+}
+
+inline S3Engine::~S3Engine() {
+  while (!calls_.empty()) cancel(*calls_.back());
+  for (CURL* easy : idle_) ::curl_easy_cleanup(easy);
+  ::curl_multi_cleanup(multi_);
+}
+
+inline void S3Engine::submit(S3Place& place, S3Call& call) {
+  call.result = {};
+  call.failures = call.refreshes = 0;
+  call.not_before = {};
+  call.phase = S3Call::Phase::waiting;
+  calls_.push_back(&call);
+  begin_ = S3Clock::now();
+  start(place, call);
+}
+
+inline void S3Engine::cancel(S3Call& call) noexcept {
+  detach(call);
+  std::erase(calls_, &call);
+  call.phase = S3Call::Phase::idle;
+}
+
+inline void S3Engine::detach(S3Call& call) noexcept {
+  if (call.easy != nullptr) {
+    ::curl_multi_remove_handle(multi_, call.easy);
+    if (idle_.size() < idle_.capacity()) idle_.push_back(call.easy);  // there is room for what start() took
+    else ::curl_easy_cleanup(call.easy);
+    call.easy = nullptr;
+  }
+  ::curl_slist_free_all(std::exchange(call.header_list, nullptr));
+}
+
+inline void S3Engine::finish(S3Call& call, Result<void> result) noexcept {
+  detach(call);
+  std::erase(calls_, &call);
+  call.result = std::move(result);
+  call.phase = S3Call::Phase::done;
+}
+
+inline void S3Engine::step(S3Place& place) {
+  for (std::size_t i = 0; i < calls_.size();) {
+    S3Call& call = *calls_[i];
+    if (call.phase == S3Call::Phase::waiting && call.not_before <= now()) start(place, call);
+    if (i < calls_.size() && calls_[i] == &call) ++i;
+  }
+  int running = 0;
+  ::curl_multi_perform(multi_, &running);
+  int left = 0;
+  while (const CURLMsg* const message = ::curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    void* owner = nullptr;
+    ::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
+    end_attempt(place, *static_cast<S3Call*>(owner), message->data.result);
+  }
+  for (std::size_t i = 0; i < calls_.size();) {
+    S3Call& call = *calls_[i];
+    if (call.phase == S3Call::Phase::active) check_time(place, call);
+    if (i < calls_.size() && calls_[i] == &call) ++i;
+  }
+}
+
+inline void S3Engine::wait(S3Place& place, S3Clock::time_point deadline) noexcept {
+  // Timeouts are looked at as often as a twentieth of the shortest.
+  const S3Timeouts& timeouts = place.options().timeouts;
+  Time longest = std::min({timeouts.connect, timeouts.call, timeouts.low_speed}) / 20;
+  longest = std::clamp<Time>(longest, std::chrono::milliseconds{1}, std::chrono::milliseconds{250});
+  longest = std::min<Time>(longest, deadline - S3Clock::now());
+  for (const S3Call* call : calls_) {
+    if (call->phase == S3Call::Phase::waiting) longest = std::min<Time>(longest, call->not_before - now());
+  }
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(longest, Time{})).count();
+  ::curl_multi_poll(multi_, nullptr, 0, static_cast<int>(milliseconds), nullptr);
+}
+
+inline void S3Engine::expire(S3Place& /*place*/) noexcept {
+  while (!calls_.empty()) {
+    S3Call& call = *calls_.back();
+    finish(call, failure(errc::timeout, call.request.operation, "the time for the whole operation is over"));
+  }
+}
+
+inline void S3Engine::check_time(S3Place& place, S3Call& call) {
+  const S3Timeouts& timeouts = place.options().timeouts;
+  const Time at = now();
+  const std::error_code native{CURLE_OPERATION_TIMEDOUT, curl_category()};
+  const S3Failure timeout{errc::timeout, true};
+  if (!call.connected) {
+    if (at - call.started > timeouts.connect) fail_attempt(place, call, timeout, native, "connecting");
+    return;
+  }
+  if (at - call.started > timeouts.call) return fail_attempt(place, call, timeout, native, "no whole answer");
+  curl_off_t sent = 0;
+  curl_off_t received = 0;
+  ::curl_easy_getinfo(call.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+  ::curl_easy_getinfo(call.easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+  const auto moved = static_cast<std::uint64_t>(sent) + static_cast<std::uint64_t>(received);
+  const bool waits_for_answer = static_cast<std::uint64_t>(sent) >= call.request.body.size() && call.answer.status == 0;
+  if (waits_for_answer || moved - call.speed_bytes >= timeouts.low_speed_bytes) {
+    call.speed_since = at;
+    call.speed_bytes = moved;
+  } else if (at - call.speed_since > timeouts.low_speed) {
+    fail_attempt(place, call, timeout, native, "too slow");
+  }
+}
+
+inline S3Place::Local& S3Place::local() {
+  Local* known = local_.load(std::memory_order_acquire);
+  if (known != nullptr && known->process == process_id()) return *known;
+  auto made = std::make_unique<Local>();
+  if (local_.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) {
+    // The parent's: it may be in the middle of anything, and its memory goes with this process.
+    if (known != nullptr) known->sockets->close_copies();
+    return *made.release();
+  }
+  return *known;
+}
+
+inline std::unique_ptr<S3Engine> S3Place::take_engine() {
+  Local& mine = local();
+  {
+    const LightGuard guard{mine.lock};
+    if (!mine.idle.empty()) {
+      auto engine = std::move(mine.idle.back());
+      mine.idle.pop_back();
+      return engine;
+    }
+  }
+  return std::make_unique<S3Engine>(mine.sockets);
+}
+
+inline void S3Place::give_engine(std::unique_ptr<S3Engine> engine) noexcept {
+  Local* const mine = local_.load(std::memory_order_acquire);
+  const LightGuard guard{mine->lock};
+  try {
+    if (mine->idle.size() < most_idle) mine->idle.push_back(std::move(engine));
+  } catch (const std::bad_alloc&) {  // then it is closed
+    engine.reset();
+  }
+}
+
+inline void S3Place::trim() noexcept {
+  Local* const mine = local_.load(std::memory_order_acquire);
+  if (mine == nullptr || mine->process != process_id()) return;
+  std::vector<std::unique_ptr<S3Engine>> idle;
+  const LightGuard guard{mine->lock};
+  std::swap(idle, mine->idle);
+}
+
+inline S3Place::~S3Place() {
+  Local* const mine = local_.load(std::memory_order_acquire);
+  if (mine == nullptr) return;
+  if (mine->process == process_id()) delete mine;
+  else mine->sockets->close_copies();
+}
+
+inline Result<S3Place::Credentials> S3Place::credentials(std::chrono::milliseconds deadline, std::uint64_t stale) {
+  constexpr std::chrono::minutes early{5};
+  Local& mine = local();
+  const std::lock_guard guard{mine.credentials_lock};
+  Credentials& known = mine.credentials;
+  const auto time = std::chrono::system_clock::now();
+  const bool expires_soon = known.value && known.value->expires && *known.value->expires - early < time;
+  const bool is_usable = known.value && known.version != stale && !(known.value->expires && *known.value->expires < time);
+  if (is_usable && (!expires_soon || S3Clock::now() < mine.refused_until)) return known;
+  auto fetched = options_.credentials(deadline);
+  if (!fetched) {
+    if (!is_usable) return std::unexpected{std::move(fetched).error()};
+    mine.refused_until = S3Clock::now() + std::chrono::seconds{30};  // the old ones still hold: not at every request
+    return known;
+  }
+  known.value = std::make_shared<const S3Credentials>(*std::move(fetched));
+  ++known.version;
+  return known;
+}
+
+}  // namespace hybridbuffer::detail
