@@ -6,7 +6,6 @@
 #include <cstring>
 #include <new>
 #include <random>
-#include <strings.h>
 #include <utility>
 
 /// \file
@@ -60,7 +59,11 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
     }
     list = longer;
   };
-  for (const auto& [name, value] : headers) add(name + ": " + value);
+  for (const auto& [name, value] : headers) {
+    std::string line = name;
+    line.append(": ").append(value);
+    add(line);
+  }
   add("Expect:");
   add("Content-Type:");
   call.header_list = list;
@@ -135,8 +138,8 @@ inline std::size_t S3Engine::take_header(char* data, std::size_t size, std::size
     std::string_view value = line.substr(colon + 1);
     while (value.starts_with(' ')) value.remove_prefix(1);
     const auto is = [&](std::string_view wanted) {
-      return name.size() == wanted.size() && ::strncasecmp(name.data(), wanted.data(), wanted.size()) ==
-                                                 0;  // NOLINT(bugprone-suspicious-stringview-data-usage): with its size
+      const auto lower = [](char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + ('a' - 'A')) : letter; };
+      return std::ranges::equal(name, wanted, {}, lower);
     };
     if (is("etag")) answer.etag = value;
     else if (is("content-range")) answer.content_range = value;
@@ -153,6 +156,7 @@ inline std::size_t S3Engine::take_header(char* data, std::size_t size, std::size
 
 /// Whether the answer is exactly the bytes that were asked for, of the object that was meant.
 inline bool S3Engine::range_is_right(const S3Call& call) noexcept {
+  if (!call.range) return false;
   const S3Range& range = *call.range;
   const std::uint64_t first = range.offset + range.received;
   const std::uint64_t count = range.sink.size() - range.received;
@@ -201,7 +205,7 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   const std::size_t before = call.range ? call.range->received : 0;
   const long status = call.answer.status;
   if (call.body_refused) {
-    const bool is_other = !call.answer.etag.empty() && call.answer.etag != call.range->etag;
+    const bool is_other = call.range && !call.answer.etag.empty() && call.answer.etag != call.range->etag;
     const S3Failure why = is_other ? S3Failure{errc::corrupted, false} : S3Failure{errc::io, true};
     return fail_attempt(place, call, why, http_native, is_other ? "the object was changed" : "another range than was asked for");
   }

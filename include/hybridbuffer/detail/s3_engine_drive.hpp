@@ -182,8 +182,9 @@ inline Result<S3Place::Credentials> S3Place::credentials(std::chrono::millisecon
   const std::lock_guard guard{mine.credentials_lock};
   Credentials& known = mine.credentials;
   const auto time = std::chrono::system_clock::now();
-  const bool expires_soon = known.value && known.value->expires && *known.value->expires - early < time;
-  const bool is_usable = known.value && known.version != stale && !(known.value->expires && *known.value->expires < time);
+  const auto expires = known.value ? known.value->expires : std::nullopt;
+  const bool expires_soon = expires && *expires - early < time;
+  const bool is_usable = known.value && known.version != stale && !(expires && *expires < time);
   if (is_usable && (!expires_soon || S3Clock::now() < mine.refused_until)) return known;
   auto fetched = options_.credentials(deadline);
   if (!fetched) {

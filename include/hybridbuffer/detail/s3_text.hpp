@@ -64,7 +64,7 @@ namespace hybridbuffer::detail {
 [[nodiscard]] inline std::optional<std::uint64_t> s3_number(std::string_view text) noexcept {
   std::uint64_t number = 0;
   const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  const auto [stop, error] = std::from_chars(text.data(), end, number);  // NOLINT(bugprone-suspicious-stringview-data-usage): with its end
   if (error != std::errc{} || stop != end) return std::nullopt;
   return number;
 }
