@@ -1,8 +1,8 @@
+#include "loopback.hpp"
 #include "proxy_connection.hpp"
 #include "proxy_control.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
@@ -38,13 +38,6 @@ using Clock = ProxyOutput::Clock;
   std::exit(1);  // NOLINT(concurrency-mt-unsafe)
 }
 
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
 sockaddr_un unix_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

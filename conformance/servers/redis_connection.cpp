@@ -1,12 +1,13 @@
 #include "redis_connection.hpp"
 
+#include "environment_fields.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
 #include <hiredis/hiredis.h>
-#include <sstream>
 #include <utility>
 
 namespace hybridbuffer::servers {
@@ -57,32 +58,22 @@ RedisReply copy_of(const redisReply& reply) {
 std::string RedisEndpoint::name() const { return socket_path.empty() ? host + ":" + std::to_string(port) : socket_path; }
 
 void RedisEndpoint::to_environment(const char* name) const {
-  std::ostringstream text;
-  for (const std::string& field : {host, std::to_string(port), std::to_string(tls_port), socket_path, certificate_authority, user, password,
-                                   std::to_string(database)}) {
-    text << field << '\n';
-  }
-  ::setenv(name, text.str().c_str(), 1);
+  write_environment(name, {host, std::to_string(port), std::to_string(tls_port), socket_path, certificate_authority, user, password,
+                           std::to_string(database)});
 }
 
 std::optional<RedisEndpoint> RedisEndpoint::from_environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr) return {};
-  std::istringstream text{value};
-  const auto field = [&] {
-    std::string line;
-    std::getline(text, line);
-    return line;
-  };
+  auto fields = EnvironmentFields::of(name);
+  if (!fields) return {};
   RedisEndpoint endpoint;
-  endpoint.host = field();
-  endpoint.port = static_cast<std::uint16_t>(std::stoi(field()));
-  endpoint.tls_port = static_cast<std::uint16_t>(std::stoi(field()));
-  endpoint.socket_path = field();
-  endpoint.certificate_authority = field();
-  endpoint.user = field();
-  endpoint.password = field();
-  endpoint.database = std::stoi(field());
+  endpoint.host = fields->next();
+  endpoint.port = static_cast<std::uint16_t>(std::stoi(fields->next()));
+  endpoint.tls_port = static_cast<std::uint16_t>(std::stoi(fields->next()));
+  endpoint.socket_path = fields->next();
+  endpoint.certificate_authority = fields->next();
+  endpoint.user = fields->next();
+  endpoint.password = fields->next();
+  endpoint.database = std::stoi(fields->next());
   return endpoint;
 }
 

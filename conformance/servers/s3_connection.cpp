@@ -1,5 +1,7 @@
 #include "s3_connection.hpp"
 
+#include "environment_fields.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -9,7 +11,6 @@
 #include <curl/curl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sstream>
 
 namespace hybridbuffer::servers {
 namespace {
@@ -143,32 +144,22 @@ std::string element(std::string_view xml, const std::string& tag) {
 std::string S3Endpoint::url() const { return (tls ? "https://" : "http://") + host + ":" + std::to_string(port); }
 
 void S3Endpoint::to_environment(const char* name) const {
-  std::ostringstream text;
-  for (const std::string& field :
-       {host, std::to_string(port), std::string{tls ? "1" : "0"}, certificate_authority, region, access_key, secret_key, bucket}) {
-    text << field << '\n';
-  }
-  ::setenv(name, text.str().c_str(), 1);
+  write_environment(
+      name, {host, std::to_string(port), std::string{tls ? "1" : "0"}, certificate_authority, region, access_key, secret_key, bucket});
 }
 
 std::optional<S3Endpoint> S3Endpoint::from_environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr) return {};
-  std::istringstream text{value};
-  const auto field = [&] {
-    std::string line;
-    std::getline(text, line);
-    return line;
-  };
+  auto fields = EnvironmentFields::of(name);
+  if (!fields) return {};
   S3Endpoint endpoint;
-  endpoint.host = field();
-  endpoint.port = static_cast<std::uint16_t>(std::stoi(field()));
-  endpoint.tls = field() == "1";
-  endpoint.certificate_authority = field();
-  endpoint.region = field();
-  endpoint.access_key = field();
-  endpoint.secret_key = field();
-  endpoint.bucket = field();
+  endpoint.host = fields->next();
+  endpoint.port = static_cast<std::uint16_t>(std::stoi(fields->next()));
+  endpoint.tls = fields->next() == "1";
+  endpoint.certificate_authority = fields->next();
+  endpoint.region = fields->next();
+  endpoint.access_key = fields->next();
+  endpoint.secret_key = fields->next();
+  endpoint.bucket = fields->next();
   return endpoint;
 }
 

@@ -1,7 +1,8 @@
 #include "workspace.hpp"
 
+#include "loopback.hpp"
+
 #include <algorithm>
-#include <arpa/inet.h>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
@@ -37,14 +38,6 @@ std::function<bool()>& failed() {
 bool is_set(const char* variable) {
   const char* value = std::getenv(variable);
   return value != nullptr && *value != '\0' && std::string_view{value} != "0";
-}
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
 }
 
 bool is_free(std::uint16_t port) {
