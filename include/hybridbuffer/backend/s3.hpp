@@ -147,13 +147,10 @@ class S3Backend {
     });
   }
 
-  [[nodiscard]] Result<void> clear(const detail::S3ObjectRef& removed, std::chrono::milliseconds deadline) {
-    try {
-      if (removed) waste_->add({removed->key});
-      return waste_->clear(place_, deadline);
-    } catch (const std::bad_alloc&) {
-      return failure(errc::no_space, "remove an S3 object", "out of memory");
-    }
+  [[nodiscard]] Result<void> clear(const detail::S3ObjectRef& removed, std::chrono::milliseconds deadline) noexcept {
+    if (removed) waste_->add(std::move(removed->removal));
+    waste_->look_again();
+    return waste_->clear(place_, deadline);
   }
 
   void dispose() noexcept {
@@ -247,10 +244,10 @@ class S3Storage {
   [[nodiscard]] Result<void> remove_orphans(std::span<const S3Orphan> orphans) const {
     if (!place_) return unusable();
     try {
-      std::vector<detail::S3Waste::Entry> entries;
-      entries.reserve(orphans.size());
+      detail::S3Waste::Entries entries;
       for (const S3Orphan& orphan : orphans) entries.push_back({orphan.key, orphan.upload_id});
-      return detail::S3Waste::remove(place_, place_->options().timeouts.operation, entries);
+      detail::S3Waste::Entries gone;
+      return detail::S3Waste::remove(place_, place_->options().timeouts.operation, entries, gone);
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "remove S3 orphans", "out of memory");
     }

@@ -51,20 +51,20 @@ class S3Writer {
   ///         visible, and what may be in the store is removed by the next call that can.
   [[nodiscard]] Result<void> close() {
     if (!upload_ || !is_ours()) return state_.close([](detail::S3ObjectRef&) { return Result<void>{}; });
-    detail::S3ObjectRef made;
-    Result<void> verdict{};
+    Result<detail::S3ObjectRef> made = detail::S3ObjectRef{};
     if (state_.is_open()) {
-      verdict = state_.while_current("close", [] { return Result<void>{}; });  // no upload for what was removed
-      if (verdict) verdict = finish(made);
+      // no upload for what was removed
+      if (auto current = state_.while_current("close", [] { return Result<void>{}; }); !current) made = std::unexpected{current.error()};
+      else made = finish();
     }
     detail::S3ObjectRef replaced;
-    verdict = state_.close([&](detail::S3ObjectRef& object) -> Result<void> {
-      if (!verdict) return verdict;
-      replaced = std::exchange(object, std::exchange(made, {}));
+    const auto verdict = state_.close([&](detail::S3ObjectRef& object) -> Result<void> {
+      if (!made) return std::unexpected{made.error()};
+      replaced = std::exchange(object, *std::move(made));
+      upload_->kept();
       return {};
     });
-    if (replaced) note_waste(*replaced);
-    if (made) note_waste(*made);
+    if (replaced) waste_->add(std::move(replaced->removal));
     abandon();
     return verdict;
   }
@@ -76,21 +76,11 @@ class S3Writer {
 
   [[nodiscard]] bool is_ours() const noexcept { return process_ == detail::process_id(); }
 
-  [[nodiscard]] Result<void> finish(detail::S3ObjectRef& made) {
+  [[nodiscard]] Result<detail::S3ObjectRef> finish() {
     try {
-      auto finished = upload_->finish();
-      if (!finished) return std::unexpected{std::move(finished).error()};
-      made = *std::move(finished);
-      return {};
+      return upload_->finish();
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "close", "out of memory");
-    }
-  }
-  void note_waste(const detail::S3Object& object) noexcept {
-    try {
-      waste_->add({object.key});
-    } catch (const std::bad_alloc&) {  // S3Storage::orphans() finds it
-      return;
     }
   }
   void abandon() noexcept {
@@ -100,14 +90,10 @@ class S3Writer {
       upload_.reset();
       return;
     }
-    try {
-      upload_->abandon();
-      const detail::S3PlaceRef place = upload_->place();
-      upload_.reset();
-      [[maybe_unused]] const auto cleared = waste_->clear(place, place->options().timeouts.cleanup);  // what fails stays listed
-    } catch (const std::bad_alloc&) {
-      upload_.reset();
-    }
+    upload_->abandon();
+    const detail::S3PlaceRef place = upload_->place();
+    upload_.reset();
+    [[maybe_unused]] const auto cleared = waste_->clear(place, place->options().timeouts.cleanup);  // what fails stays listed
   }
 
   WriterState<detail::S3ObjectRef> state_;

@@ -35,10 +35,14 @@ class S3Engine {
   S3Engine& operator=(const S3Engine&) = delete;
   ~S3Engine();
 
-  /// Takes a call; it runs whenever somebody drives. Errors are in its result.
-  void submit(S3Place& place, S3Call& call);
+  /// Takes a call; it runs whenever somebody drives. Errors are in its result, `no_space` for want of memory among them: what threw here
+  /// would leave calls of the same caller's behind that go out of scope.
+  void submit(S3Place& place, S3Call& call) noexcept;
   /// Ends a call that is under way; nobody waits for its answer. Its connection is closed.
   void cancel(S3Call& call) noexcept;
+  void cancel_all() noexcept {
+    while (!calls_.empty()) cancel(*calls_.back());
+  }
   /// Drives until `is_done()`, or, past `deadline`, ends everything under way with `timeout`.
   template <class IsDone>
   void drive(S3Place& place, S3Clock::time_point deadline, IsDone&& is_done) {
@@ -73,7 +77,7 @@ class S3Engine {
 
   [[nodiscard]] Time now() const noexcept { return driven_ + (S3Clock::now() - begin_); }
 
-  void step(S3Place& place);
+  void step(S3Place& place) noexcept;
   void wait(S3Place& place, S3Clock::time_point deadline) noexcept;
   void expire(S3Place& place) noexcept;
   void start(S3Place& place, S3Call& call);
@@ -83,10 +87,20 @@ class S3Engine {
   void detach(S3Call& call) noexcept;
   void fail_attempt(S3Place& place, S3Call& call, S3Failure why, std::error_code native, std::string_view word);
   void finish(S3Call& call, Result<void> result) noexcept;
+  /// Does something for a call; it fails when memory runs out.
+  template <class Function>
+  void guarded(S3Call& call, Function&& function) noexcept {
+    try {
+      function();
+    } catch (const std::bad_alloc&) {
+      call.out_of_memory = true;
+      finish(call, failure(errc::no_space, call.request.operation, "out of memory"));
+    }
+  }
   [[nodiscard]] static bool range_is_right(const S3Call& call) noexcept;
 
-  static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* call) noexcept;
-  static std::size_t take_header(char* data, std::size_t size, std::size_t count, void* call) noexcept;
+  static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* pointer) noexcept;
+  static std::size_t take_header(char* data, std::size_t size, std::size_t count, void* pointer) noexcept;
   static int note_connected(void* call, char*, char*, int, int) noexcept {
     static_cast<S3Call*>(call)->connected = true;
     return CURL_PREREQFUNC_OK;
@@ -124,8 +138,10 @@ class S3Lease {
  private:
   void give_back() noexcept {
     if (engine_ == nullptr) return;
-    if (process_ == process_id()) place_->give_engine(std::move(engine_));
-    else static_cast<void>(engine_.release());  // NOLINT(bugprone-unused-return-value): its memory goes with the child
+    if (process_ == process_id()) {
+      engine_->cancel_all();  // whoever was interrupted between two requests
+      place_->give_engine(std::move(engine_));
+    } else static_cast<void>(engine_.release());  // NOLINT(bugprone-unused-return-value): its memory goes with the child
     place_.reset();
   }
 

@@ -29,7 +29,7 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   if (!credentials) return std::unexpected{std::move(credentials).error()};
   call.credentials_version = credentials->version;
   call.answer = {};
-  call.range_checked = call.body_refused = false;
+  call.range_checked = call.body_refused = call.out_of_memory = false;
   call.received_before = call.range ? call.range->received : 0;
 
   std::string path = place.endpoint().path_prefix;
@@ -50,14 +50,10 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   const S3SignedParts parts{name_of(request.method), path, request.query, headers, request.body_digest};
   headers.emplace_back("authorization", s3_authorization(parts, {options.region, "s3", timestamp}, credentials->value->access_key,
                                                          credentials->value->secret_key));
-  curl_slist* list = nullptr;
-  const auto add = [&](const std::string& line) {
-    curl_slist* const longer = ::curl_slist_append(list, line.c_str());
-    if (longer == nullptr) {
-      ::curl_slist_free_all(std::exchange(list, nullptr));
-      throw std::bad_alloc{};
-    }
-    list = longer;
+  const auto add = [&](const std::string& line) {  // the call owns them, whatever comes
+    curl_slist* const longer = ::curl_slist_append(call.header_list, line.c_str());
+    if (longer == nullptr) throw std::bad_alloc{};
+    call.header_list = longer;
   };
   for (const auto& [name, value] : headers) {
     std::string line = name;
@@ -66,7 +62,6 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   }
   add("Expect:");
   add("Content-Type:");
-  call.header_list = list;
 
   if (idle_.empty()) {
     idle_.reserve(calls_.size() + 1);
@@ -86,7 +81,7 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   ::curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   ::curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+  ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call.header_list);
   ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   ::curl_easy_setopt(easy, CURLOPT_PRIVATE, &call);
   ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_bytes);
@@ -119,8 +114,9 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   return {};
 }
 
-inline std::size_t S3Engine::take_header(char* data, std::size_t size, std::size_t count, void* call) noexcept {
-  S3Answer& answer = static_cast<S3Call*>(call)->answer;
+inline std::size_t S3Engine::take_header(char* data, std::size_t size, std::size_t count, void* pointer) noexcept {
+  auto& call = *static_cast<S3Call*>(pointer);
+  S3Answer& answer = call.answer;
   const std::size_t length = size * count;
   std::string_view line{data, length};
   while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
@@ -149,6 +145,7 @@ inline std::size_t S3Engine::take_header(char* data, std::size_t size, std::size
     else if (is("x-amz-request-id")) answer.request_id = value;
     else if (is("x-amz-server-side-encryption")) answer.encryption = value;
   } catch (const std::bad_alloc&) {
+    call.out_of_memory = true;
     return 0;
   }
   return length;
@@ -194,6 +191,7 @@ inline std::size_t S3Engine::take_body(char* data, std::size_t size, std::size_t
   try {
     call.answer.body.append(data, length);
   } catch (const std::bad_alloc&) {
+    call.out_of_memory = true;
     return 0;
   }
   return length;
@@ -210,8 +208,8 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
     return fail_attempt(place, call, why, http_native, is_other ? "the object was changed" : "another range than was asked for");
   }
   if (code != CURLE_OK) {
-    const bool is_whole = code == CURLE_WRITE_ERROR;
-    return fail_attempt(place, call, is_whole ? S3Failure{errc::io, false} : failure_of_curl(code), curl_native, {});
+    if (call.out_of_memory) return fail_attempt(place, call, {errc::no_space, false}, curl_native, "out of memory");
+    return fail_attempt(place, call, failure_of_curl(code), curl_native, {});  // CURLE_WRITE_ERROR: longer than any answer of S3, `io`
   }
   if (!call.answer.head_is_whole) return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the answer was cut");
   const auto document =

@@ -22,19 +22,21 @@ inline S3Engine::S3Engine(std::shared_ptr<S3Sockets> sockets) : sockets_{std::mo
 }
 
 inline S3Engine::~S3Engine() {
-  while (!calls_.empty()) cancel(*calls_.back());
+  cancel_all();
   for (CURL* easy : idle_) ::curl_easy_cleanup(easy);
   ::curl_multi_cleanup(multi_);
 }
 
-inline void S3Engine::submit(S3Place& place, S3Call& call) {
+inline void S3Engine::submit(S3Place& place, S3Call& call) noexcept {
   call.result = {};
   call.failures = call.refreshes = 0;
   call.not_before = {};
   call.phase = S3Call::Phase::waiting;
-  calls_.push_back(&call);
   begin_ = S3Clock::now();
-  start(place, call);
+  guarded(call, [&] {
+    calls_.push_back(&call);
+    start(place, call);
+  });
 }
 
 inline void S3Engine::cancel(S3Call& call) noexcept {
@@ -60,10 +62,10 @@ inline void S3Engine::finish(S3Call& call, Result<void> result) noexcept {
   call.phase = S3Call::Phase::done;
 }
 
-inline void S3Engine::step(S3Place& place) {
+inline void S3Engine::step(S3Place& place) noexcept {
   for (std::size_t i = 0; i < calls_.size();) {
     S3Call& call = *calls_[i];
-    if (call.phase == S3Call::Phase::waiting && call.not_before <= now()) start(place, call);
+    if (call.phase == S3Call::Phase::waiting && call.not_before <= now()) guarded(call, [&] { start(place, call); });
     if (i < calls_.size() && calls_[i] == &call) ++i;
   }
   int running = 0;
@@ -73,11 +75,13 @@ inline void S3Engine::step(S3Place& place) {
     if (message->msg != CURLMSG_DONE) continue;
     void* owner = nullptr;
     ::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
-    end_attempt(place, *static_cast<S3Call*>(owner), message->data.result);
+    S3Call& call = *static_cast<S3Call*>(owner);
+    const CURLcode code = message->data.result;  // the message ends with its handle
+    guarded(call, [&] { end_attempt(place, call, code); });
   }
   for (std::size_t i = 0; i < calls_.size();) {
     S3Call& call = *calls_[i];
-    if (call.phase == S3Call::Phase::active) check_time(place, call);
+    if (call.phase == S3Call::Phase::active) guarded(call, [&] { check_time(place, call); });
     if (i < calls_.size() && calls_[i] == &call) ++i;
   }
 }

@@ -86,6 +86,7 @@ struct S3Call {
   bool connected = false;
   bool range_checked = false;       // the answer's header says that the right bytes follow
   bool body_refused = false;        // what comes is not what was asked for
+  bool out_of_memory = false;       // while the answer was taken or understood: what the store did is not known
   std::size_t received_before = 0;  // this attempt
   std::uint64_t credentials_version = 0;
 };

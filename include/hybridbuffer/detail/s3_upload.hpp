@@ -24,6 +24,8 @@ struct S3Object {
   std::string key;
   std::string etag;
   std::uint64_t size = 0;
+  /// What deletes it, made beforehand: giving it up needs no memory. Of whoever takes the object out of its location.
+  mutable S3Waste::Entries removal{};
 };
 using S3ObjectRef = std::shared_ptr<const S3Object>;
 
@@ -91,7 +93,10 @@ class S3PartBytes {
 class S3Upload {
  public:
   S3Upload(S3PlaceRef place, std::shared_ptr<S3Waste> waste, std::string key)
-      : place_{std::move(place)}, waste_{std::move(waste)}, key_{std::move(key)} {}
+      : place_{std::move(place)}, waste_{std::move(waste)}, key_{std::move(key)} {
+    object_->key = key_;
+    object_->removal = S3Waste::entry(key_);
+  }
   S3Upload(const S3Upload&) = delete;
   S3Upload& operator=(const S3Upload&) = delete;
   ~S3Upload() = default;
@@ -117,24 +122,35 @@ class S3Upload {
     return {};
   }
 
-  /// Makes the object. Errors: after an indeterminate one it may be there; it is on the list of what is to be removed.
+  /// Makes the object. Until kept() says that a location has it, abandon() gives it up.
+  /// Errors: after some, an indeterminate one for example, it may be there all the same.
   [[nodiscard]] Result<S3ObjectRef> finish() {
     if (!lease_) lease_ = S3Lease{place_};
     Result<std::string> etag = upload_id_.empty() ? put() : complete();
     if (!etag) return std::unexpected{std::move(etag).error()};
     upload_id_.clear();
-    return std::make_shared<const S3Object>(S3Object{key_, *std::move(etag), size_});
+    object_->etag = *std::move(etag);
+    object_->size = size_;
+    return S3ObjectRef{object_};
   }
+  void kept() noexcept { may_exist_ = false; }
 
-  /// Stops what is under way and lists what has to be removed. Errors: std::bad_alloc.
-  void abandon() {
+  /// Stops what is under way and lists what has to be removed.
+  void abandon() noexcept {
     if (lease_) {
       for (const auto& part : under_way_) lease_.engine().cancel(part->call);
     }
     under_way_.clear();
-    if (!upload_id_.empty()) waste_->add({key_, std::exchange(upload_id_, {})});
-    if (std::exchange(has_nameless_, false)) waste_->add({.key = key_, .all_uploads = true});
-    if (std::exchange(may_exist_, false)) waste_->add({key_});
+    const auto give_up = [this](S3Waste::Entries& entry) noexcept {
+      entry.front().may_return = true;
+      waste_->add(std::move(entry));
+    };
+    if (!upload_id_.empty()) {
+      upload_entry_.front().upload_id = std::exchange(upload_id_, {});
+      give_up(upload_entry_);
+    }
+    if (std::exchange(has_nameless_, false)) give_up(nameless_entry_);
+    if (std::exchange(may_exist_, false)) give_up(object_->removal);
   }
   /// In a forked child: what is under way is the parent's.
   void forget() noexcept {
@@ -194,12 +210,15 @@ class S3Upload {
     call.request.headers = options().object_headers;
     call.may_fail_in_body = true;
     call.is_repeatable = false;
+    upload_entry_ = S3Waste::entry(key_);
+    nameless_entry_ = S3Waste::entry(key_, true);
+    has_nameless_ = true;
     auto run = lease_.engine().run(*place_, call, deadline());
-    has_nameless_ = call.failures != 0;  // an attempt without an answer may have begun one
     if (!run) return run;
     const auto document = S3XmlParser::parse(call.answer.body);
     if (document) upload_id_ = document->text_of("UploadId");
     if (upload_id_.empty()) return failure(errc::io, "begin an upload to S3", "the answer names no upload");
+    has_nameless_ = call.failures != 0;  // an attempt without an answer may have begun one
     return {};
   }
 
@@ -239,11 +258,11 @@ class S3Upload {
     if (filling_) filling_->bytes.sign(call, md5);
     may_exist_ = true;
     auto run = lease_.engine().run(*place_, call, deadline());
-    if (!run && call.failures <= 1 && !run.error().is_indeterminate()) may_exist_ = false;  // the store, or nobody, said no
+    const bool is_refused = !run && call.failures <= 1 && !call.out_of_memory && !run.error().is_indeterminate();
+    if (is_refused) may_exist_ = false;  // the store, or nobody, said no
     if (!run) return std::unexpected{std::move(run).error()};
-    may_exist_ = false;
     if (call.answer.etag.empty()) return look(deadline());
-    return call.answer.etag;
+    return std::move(call.answer.etag);
   }
 
   [[nodiscard]] Result<std::string> complete() {
@@ -270,20 +289,13 @@ class S3Upload {
     if (run) {
       if (const auto document = S3XmlParser::parse(call.answer.body)) etag = document->text_of("ETag");
       if (!etag.starts_with('"')) etag = "\"" + etag + "\"";
-      if (etag == multipart_etag(digests)) {
-        may_exist_ = false;
-        return etag;
-      }
+      if (etag == multipart_etag(digests)) return etag;
     } else if (!run.error().is_indeterminate() && run.error() != errc::not_found) {
       return std::unexpected{std::move(run).error()};
     }
     // No answer, or the upload is gone because an earlier attempt completed it, or an ETag that is no MD5: the object itself tells.
     auto seen = look(end);
-    if (seen) {
-      may_exist_ = false;
-      return seen;
-    }
-    if (run) return seen;
+    if (seen || run) return seen;
     return std::unexpected{run.error() == errc::not_found ? Error{errc::io, "complete an upload to S3", "the upload is gone"}
                                                           : run.error()};
   }
@@ -312,9 +324,12 @@ class S3Upload {
   S3PlaceRef place_;
   std::shared_ptr<S3Waste> waste_;
   std::string key_;
-  std::string upload_id_{};    // empty: none was begun
-  bool may_exist_ = false;     // a request that makes the object was sent, and not answered
-  bool has_nameless_ = false;  // an upload of this key may have been begun whose name never came back
+  std::string upload_id_{};  // empty: none was begun
+  std::shared_ptr<S3Object> object_ = std::make_shared<S3Object>();
+  S3Waste::Entries upload_entry_{};    // what aborts the upload
+  S3Waste::Entries nameless_entry_{};  // and those whose names never came back
+  bool may_exist_ = false;             // a request that makes the object was sent; it was not refused, and no location has it
+  bool has_nameless_ = false;          // an upload of this key may have been begun whose name never came back
   std::uint64_t size_ = 0;
   std::size_t since_poll_ = 0;
   std::unique_ptr<Part> filling_{};

@@ -6,8 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <iterator>
-#include <memory>
+#include <list>
 #include <mutex>
 #include <new>
 #include <string>
@@ -17,86 +16,107 @@
 namespace hybridbuffer::detail {
 
 /// What a location has in the store that nobody needs any more: replaced and removed objects, uploads to abort, objects whose commit
-/// never answered. An entry stays until the store has confirmed that it is gone. Threads: any number at once.
+/// never answered. An entry stays until the store has confirmed that it is gone; one that a request on its way could bring back is asked
+/// for once more at the location's end. Threads: any number at once.
 class S3Waste {
  public:
   struct Entry {
     std::string key;
     std::string upload_id{};   ///< empty: an object
     bool all_uploads = false;  ///< of the key: one was begun, and its name never came back
+    bool may_return = false;   ///< a request that was given up may still arrive
   };
 
-  /// Errors: std::bad_alloc.
-  void add(Entry entry) {
+  using Entries = std::list<Entry>;
+  /// One entry, made while nothing is at stake yet. Errors: std::bad_alloc.
+  [[nodiscard]] static Entries entry(std::string key, bool all_uploads = false) {
+    Entries made;
+    made.push_back({.key = std::move(key), .all_uploads = all_uploads});
+    return made;
+  }
+
+  void add(Entries&& entries) noexcept {
     const std::lock_guard guard{lock_};
-    entries_.push_back(std::move(entry));
+    entries_.splice(entries_.end(), entries);
   }
 
   /// Deletes and aborts, side by side. Errors: the first; what could not be removed is tried again the next time.
-  [[nodiscard]] Result<void> clear(const S3PlaceRef& place, std::chrono::milliseconds deadline) {
-    std::vector<Entry> taken;
+  [[nodiscard]] Result<void> clear(const S3PlaceRef& place, std::chrono::milliseconds deadline) noexcept {
+    Entries taken;
+    Entries gone;
     {
       const std::lock_guard guard{lock_};
       std::swap(taken, entries_);
     }
-    if (taken.empty()) return {};
+    auto verdict = remove(place, deadline, taken, gone);
+    std::erase_if(gone, [](const Entry& entry) { return !entry.may_return; });
+    const std::lock_guard guard{lock_};
+    entries_.splice(entries_.end(), taken);
+    returning_.splice(returning_.end(), gone);
+    return verdict;
+  }
+  /// The next clear() also removes what may have returned.
+  void look_again() noexcept {
+    const std::lock_guard guard{lock_};
+    entries_.splice(entries_.end(), returning_);
+  }
+
+  /// Removes entries; those that are gone are moved from `entries` to `gone`.
+  [[nodiscard]] static Result<void> remove(const S3PlaceRef& place, std::chrono::milliseconds deadline, Entries& entries,
+                                           Entries& gone) noexcept {
+    if (entries.empty()) return {};
+    Entries failed;
     Result<void> verdict{};
     try {
-      verdict = remove(place, deadline, taken);
+      verdict = remove(S3Lease{place}, S3Clock::now() + deadline, entries, gone, failed);
     } catch (const std::bad_alloc&) {
       verdict = failure(errc::no_space, "remove from an S3 store", "out of memory");
     }
-    const std::lock_guard guard{lock_};
-    entries_.insert(entries_.end(), std::make_move_iterator(taken.begin()), std::make_move_iterator(taken.end()));
-    return verdict;
-  }
-
-  /// Removes entries; those that are gone are taken out of `entries`.
-  [[nodiscard]] static Result<void> remove(const S3PlaceRef& place, std::chrono::milliseconds deadline, std::vector<Entry>& entries) {
-    constexpr std::size_t at_once = 8;
-    const S3Lease lease{place};
-    const auto end = S3Clock::now() + deadline;
-    Result<void> verdict{};
-    for (std::size_t i = 0; i < entries.size();) {
-      if (!entries[i].all_uploads) {
-        ++i;
-        continue;
-      }
-      if (auto named = name_uploads(lease, end, entries, entries[i].key); !named) return named;
-      entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-    std::size_t kept = 0;  // at the beginning: those that failed
-    while (kept < entries.size()) {
-      const std::size_t count = std::min(at_once, entries.size() - kept);
-      std::vector<S3Call> calls(count);
-      for (std::size_t i = 0; i < count; ++i) {
-        const Entry& entry = entries[entries.size() - 1 - i];
-        calls[i].request = {.operation{"remove an S3 object"}, .method = S3Method::remove, .key = entry.key};
-        if (!entry.upload_id.empty()) calls[i].request.query = {{"uploadId", entry.upload_id}};
-        lease.engine().submit(*place, calls[i]);
-      }
-      lease.engine().drive(*place, end, [&] {
-        return std::all_of(calls.begin(), calls.end(), [](const S3Call& call) { return call.phase == S3Call::Phase::done; });
-      });
-      std::vector<Entry> failed;
-      for (std::size_t i = 0; i < count; ++i) {
-        const Result<void>& result = calls[i].result;
-        const bool is_gone = result || (result.error() == errc::not_found);
-        if (!is_gone) failed.push_back(entries[entries.size() - 1 - i]);
-        if (!is_gone && verdict) verdict = result;
-      }
-      entries.resize(entries.size() - count);
-      entries.insert(entries.begin(), failed.begin(), failed.end());
-      kept += failed.size();
-      if (S3Clock::now() >= end) break;
-    }
+    entries.splice(entries.end(), failed);
     return verdict;
   }
 
  private:
+  /// Moves entries to `gone` and `failed`; where the time is over, some stay. Errors: the first; std::bad_alloc.
+  [[nodiscard]] static Result<void> remove(const S3Lease& lease, S3Clock::time_point end, Entries& entries, Entries& gone,
+                                           Entries& failed) {
+    constexpr std::size_t at_once = 8;
+    for (auto one = entries.begin(); one != entries.end();) {
+      const auto here = one++;
+      if (!here->all_uploads) continue;
+      if (auto named = name_uploads(lease, end, entries, here->key); !named) return named;
+      gone.splice(gone.end(), entries, here);
+    }
+    Result<void> verdict{};
+    std::vector<S3Call> calls(std::min(at_once, entries.size()));
+    while (!entries.empty() && (verdict || S3Clock::now() < end)) {
+      const std::size_t count = std::min(calls.size(), entries.size());
+      auto one = entries.begin();
+      for (std::size_t i = 0; i < count; ++i, ++one) {
+        calls[i] = {};
+        calls[i].request = {.operation{"remove an S3 object"}, .method = S3Method::remove, .key = one->key};
+        if (!one->upload_id.empty()) calls[i].request.query = {{"uploadId", one->upload_id}};
+      }
+      for (std::size_t i = 0; i < count; ++i) lease.engine().submit(lease.place(), calls[i]);
+      lease.engine().drive(lease.place(), end, [&] {
+        return std::all_of(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(count),
+                           [](const S3Call& call) { return call.phase == S3Call::Phase::done; });
+      });
+      for (std::size_t i = 0; i < count; ++i) {
+        const Result<void>& result = calls[i].result;
+        if (result || result.error() == errc::not_found) {
+          gone.splice(gone.end(), entries, entries.begin());
+          continue;
+        }
+        if (verdict) verdict = result;
+        failed.splice(failed.end(), entries, entries.begin());
+      }
+    }
+    return verdict;
+  }
+
   /// Puts an entry behind for each upload of `key`.
-  [[nodiscard]] static Result<void> name_uploads(const S3Lease& lease, S3Clock::time_point end, std::vector<Entry>& entries,
-                                                 const std::string key) {
+  [[nodiscard]] static Result<void> name_uploads(const S3Lease& lease, S3Clock::time_point end, Entries& entries, const std::string key) {
     S3Call call;
     call.request = {.operation{"list uploads to S3"}, .method = S3Method::get, .query = {{"uploads", ""}, {"prefix", key}}};
     call.may_fail_in_body = true;
@@ -110,7 +130,8 @@ class S3Waste {
   }
 
   std::mutex lock_;
-  std::vector<Entry> entries_;
+  Entries entries_;
+  Entries returning_;  // removed once
 };
 
 }  // namespace hybridbuffer::detail
