@@ -18,6 +18,7 @@
 #include <hybridbuffer/transform/compressed.hpp>
 #include <span>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
