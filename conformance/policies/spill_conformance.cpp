@@ -5,6 +5,7 @@
 #include <hybridbuffer/spill/always_spill.hpp>
 #include <hybridbuffer/spill/capped.hpp>
 #include <hybridbuffer/spill/never_spill.hpp>
+#include <hybridbuffer/spill/overlapped.hpp>
 #include <hybridbuffer/spill/shared_budget.hpp>
 #include <hybridbuffer/spill/spill_at.hpp>
 
@@ -56,6 +57,13 @@ struct CappedHarness : Inner {
   auto make() { return Capped{Inner::make(), Limit}; }
 };
 
+/// A policy whose spills a worker carries out.
+template <class Inner>
+struct OverlappedHarness : Inner {
+  static constexpr std::string_view name = "Overlapped";
+  auto make() { return Overlapped{Inner::make()}; }
+};
+
 template <class Harness>
 void add(std::vector<NamedKit>& kits, std::string name) {
   add_kit(kits, std::move(name), conformance::spill_kit<Harness>());
@@ -85,5 +93,12 @@ int main(int count, char** arguments) {
   add<CappedHarness<AlwaysSpillHarness, 0>>(kits, "capped-0");
   add<CappedHarness<SharedBudgetHarness<1_MiB>, 2_MiB>>(kits, "capped-shared-budget");
   add<CappedHarness<CappedHarness<SharedBudgetHarness<1_MiB>, 2_MiB>, 700'000>>(kits, "capped-capped-shared-budget");
+  add<OverlappedHarness<SpillAtHarness<2_MiB>>>(kits, "overlapped-spill-at");
+  add<OverlappedHarness<SpillAtHarness<1>>>(kits, "overlapped-spill-at-1");
+  add<OverlappedHarness<SpillAtHarness<most>>>(kits, "overlapped-spill-at-most");
+  add<OverlappedHarness<NeverSpillHarness>>(kits, "overlapped-never-spill");
+  add<OverlappedHarness<AlwaysSpillHarness>>(kits, "overlapped-always-spill");
+  add<OverlappedHarness<SharedBudgetHarness<1_MiB>>>(kits, "overlapped-shared-budget");
+  add<CappedHarness<OverlappedHarness<SpillAtHarness<2_MiB>>, 3_MiB>>(kits, "capped-overlapped-spill-at");
   return run_named_kits(kits, count, arguments);
 }

@@ -14,6 +14,7 @@
 #include <hybridbuffer/spill/always_spill.hpp>
 #include <hybridbuffer/spill/capped.hpp>
 #include <hybridbuffer/spill/never_spill.hpp>
+#include <hybridbuffer/spill/overlapped.hpp>
 #include <hybridbuffer/spill/shared_budget.hpp>
 #include <hybridbuffer/storage_url.hpp>
 #include <memory>
@@ -55,6 +56,13 @@ void budget() {
   HybridBuffer second{SegmentedMemory<>{}, SharedBudget{budget, 64_MiB}, FileStorage{}};  // and never more than 64 MiB of it
   // [budget]
   require(first.append("x").has_value() && second.append("y").has_value() && budget.used() > 0, "the budget is in use");
+}
+
+void overlap() {
+  // [overlap]
+  HybridBuffer log{SegmentedMemory<>{}, Overlapped{SpillAt{64_MiB}}, FileStorage{}};  // one half is stored while the other fills
+  // [overlap]
+  require(log.append("x").has_value() && log.spill().has_value() && log.stats().in_flight == 0, "spill() waits");
 }
 
 void errors() {
@@ -197,6 +205,7 @@ void descriptors() {
 int main() {
   compose();
   budget();
+  overlap();
   errors();
   queue();
   windows();

@@ -2,6 +2,7 @@
 
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/memory_tail.hpp>
+#include <hybridbuffer/overlapped_extents.hpp>
 #include <hybridbuffer/spill/spill_policy.hpp>
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/stored_extents.hpp>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace hybridbuffer {
@@ -26,15 +28,25 @@ namespace hybridbuffer {
 /// Threads: const members from any number at once; the rest one at a time.
 template <memory_policy MemoryPolicy, spill_policy SpillPolicy, storage_backend Backend, storage_factory Storage>
 class BufferContent {
+  // Spills on a worker: what was in memory is then, for a while, neither in tail_ nor committed.
+  static constexpr bool overlaps = overlapping_spill_policy<SpillPolicy>;
+  template <bool on_worker, class Spill>
+  struct StoredPart : std::type_identity<StoredExtents<Backend>> {};
+  template <class Spill>
+  struct StoredPart<true, Spill> : std::type_identity<OverlappedExtents<MemoryPolicy, Backend, typename Spill::worker_type>> {
+    static_assert(is_stable_memory<MemoryPolicy>, "a spill policy that overlaps needs a stable memory policy");
+  };
+
  public:
-  using Position = typename StoredExtents<Backend>::Position;
+  using Stored = typename StoredPart<overlaps, SpillPolicy>::type;
+  using Position = typename Stored::Position;
   static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
   BufferContent() = default;
   BufferContent(MemoryPolicy memory, SpillPolicy spill, Storage storage)
       : tail_{std::move(memory)}, spill_policy_{std::move(spill)}, storage_{std::move(storage)} {}
   BufferContent(BufferContent&& other) noexcept
-      : tail_{std::move(other.tail_)},
+      : tail_{std::move(other.without_worker().tail_)},
         memory_limit_{std::exchange(other.memory_limit_, 0)},
         spill_policy_{std::move(other.spill_policy_)},
         storage_{std::move(other.storage_)},
@@ -43,6 +55,8 @@ class BufferContent {
         spilled_{std::exchange(other.spilled_, 0)} {}
   BufferContent& operator=(BufferContent&& other) noexcept {
     if (this == &other) return *this;
+    collect();
+    other.collect();
     tail_ = std::move(other.tail_);
     memory_limit_ = std::exchange(other.memory_limit_, 0);
     stored_ = std::move(other.stored_);
@@ -57,9 +71,21 @@ class BufferContent {
   // What is held -----------------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] std::uint64_t size() const noexcept { return stored_.end() + tail_.size(); }
-  [[nodiscard]] const StoredExtents<Backend>& stored() const noexcept { return stored_; }
+  [[nodiscard]] const Stored& stored() const noexcept { return stored_; }
   [[nodiscard]] const MemoryTail<MemoryPolicy>& memory() const noexcept { return tail_; }
   [[nodiscard]] const Storage& storage() const noexcept { return storage_; }
+  /// Bytes below stored().end() that are still in memory, because a worker is storing them.
+  [[nodiscard]] std::uint64_t in_flight() const noexcept {
+    if constexpr (overlaps) return stored_.in_flight();
+    else return 0;
+  }
+  /// Bytes that are held in storage alone.
+  [[nodiscard]] std::uint64_t committed() const noexcept { return stored_.end() - stored_.begin() - in_flight(); }
+  /// Bytes of memory held for content, used or not.
+  [[nodiscard]] std::uint64_t capacity() const noexcept {
+    if constexpr (overlaps) return tail_.capacity() + stored_.flight_capacity();
+    else return tail_.capacity();
+  }
   [[nodiscard]] std::uint64_t spills() const noexcept { return spills_; }
   [[nodiscard]] std::uint64_t spilled() const noexcept { return spilled_; }
 
@@ -96,6 +122,9 @@ class BufferContent {
   /// Appends all of `bytes`, to memory or, with what is there, to storage. Requires: bytes is not empty.
   /// Errors: `limit_exceeded`, `no_space`, those of the storage.
   [[nodiscard]] Result<void> append(std::span<const std::byte> bytes) {
+    if constexpr (overlaps) {
+      if (stored_.has_news()) collect();
+    }
     const Result<bool> kept = may_keep(bytes.size());
     if (!kept) return std::unexpected{kept.error()};
     if (*kept) {
@@ -113,7 +142,10 @@ class BufferContent {
   }
 
   /// Moves what is in memory to storage.
-  [[nodiscard]] Result<void> spill() { return tail_.size() == 0 ? Result<void>{} : spill_with({}); }
+  [[nodiscard]] Result<void> spill() {
+    if (auto landed = land(); !landed) return landed;
+    return tail_.size() == 0 ? Result<void>{} : spill_with({});
+  }
 
   /// Appends what `read_some(span)` delivers, read straight into memory, until it gives 0 or `limit` bytes were taken.
   ///
@@ -130,7 +162,7 @@ class BufferContent {
       tail_.add(count.value_or(0));
       taken += count.value_or(0);
       if (tail_.size() > memory_limit_) {
-        if (auto spilled = spill(); !spilled) return std::unexpected{std::move(spilled).error()};
+        if (auto spilled = empty_memory(); !spilled) return std::unexpected{std::move(spilled).error()};
       }
       if (!count) return std::unexpected{std::move(count).error()};
       if (*count == 0) break;
@@ -156,6 +188,7 @@ class BufferContent {
 
   /// Keeps the bytes below `size`. Requires: stored().begin() ≤ size ≤ size().
   void truncate(std::uint64_t size) noexcept {
+    collect();
     if (size >= stored_.end()) {
       tail_.truncate(size - stored_.end());
     } else {
@@ -167,17 +200,17 @@ class BufferContent {
 
   /// Forgets the bytes below `offset` ≤ size(). Returns: true when a location was removed, so that cursors let go of it.
   bool discard_front(std::uint64_t offset) noexcept {
+    collect();
     const std::uint64_t from_memory = offset > stored_.end() ? offset - stored_.end() : 0;
     const bool removed = stored_.discard_front(offset);
-    if (from_memory != 0) {
-      tail_.drop_front(from_memory);
-      settle();
-    }
+    if (from_memory != 0) tail_.drop_front(from_memory);
+    if (from_memory != 0 || overlaps) settle();
     return removed;
   }
 
   /// Removes everything; offsets start at 0 again. Errors: the first that a removal answered; nothing is left in any case.
   [[nodiscard]] Result<void> remove_all() {
+    collect();
     tail_.clear();
     auto removed = stored_.remove_all();
     settle();
@@ -190,6 +223,7 @@ class BufferContent {
   [[nodiscard]] Result<std::uint64_t> publish(std::string_view destination, PublishMode mode)
     requires(may_have<Backend>(Capability::publish))
   {
+    if (auto landed = land(); !landed) return std::unexpected{std::move(landed).error()};
     if (stored_.empty() || (stored_.is_one_object() && stored_.next_store_extends(tail_.size()))) {
       if (auto spilled = spill(); !spilled) return std::unexpected{std::move(spilled).error()};
     }
@@ -200,7 +234,9 @@ class BufferContent {
 
  private:
   [[nodiscard]] SpillState state_for(std::uint64_t incoming, bool memory_full = false) const noexcept {
-    return {.in_memory = tail_.size(), .stored = stored_.end() - stored_.begin(), .incoming = incoming, .memory_full = memory_full};
+    const std::uint64_t flight = in_flight();
+    return {
+        .in_memory = tail_.size() + flight, .stored = committed(), .incoming = incoming, .memory_full = memory_full, .in_flight = flight};
   }
   [[nodiscard]] bool would_store(std::uint64_t incoming) const { return spill_policy_.decide(state_for(incoming)) == SpillAction::spill; }
   [[nodiscard]] bool may_spill_full_memory(std::uint64_t incoming) const {
@@ -222,7 +258,7 @@ class BufferContent {
     if (action == SpillAction::reject) return failure(errc::limit_exceeded, "append", "the spill policy rejects it");
     if (action == SpillAction::spill) return false;
     const std::uint64_t granted = spill_policy_.room(state);
-    memory_limit_ = granted > unlimited - state.in_memory ? unlimited : state.in_memory + granted;
+    memory_limit_ = granted > unlimited - tail_.size() ? unlimited : tail_.size() + granted;
     return granted >= incoming;
   }
 
@@ -242,6 +278,11 @@ class BufferContent {
   }
 
   [[nodiscard]] Result<void> spill_then_append(std::span<const std::byte> bytes) {
+    if constexpr (overlaps) {
+      if (auto emptied = empty_memory(); !emptied) return emptied;
+      if (const Result<bool> kept = may_keep(bytes.size()); kept && *kept && append_to_memory(bytes)) return {};
+      if (auto landed = land(); !landed) return landed;  // too much for the half that is left
+    }
     const std::uint64_t in_memory = tail_.size();
     SpillState after = state_for(bytes.size());
     after.in_memory = 0;
@@ -252,7 +293,43 @@ class BufferContent {
     return spill_with(bytes);  // the memory went to somebody else meanwhile
   }
 
-  // Commits memory and `incoming` to storage in one piece; only then is memory reused.
+  // Makes memory ready for more: stores what is there or, where a worker does that, hands it over when the memory before was stored.
+  [[nodiscard]] Result<void> empty_memory() {
+    if constexpr (overlaps) {
+      if (auto landed = land(); !landed || tail_.size() == 0) return landed;
+      stored_.launch(storage_, tail_.committed());
+      settle();
+      return would_store(0) ? land() : Result<void>{};  // a source's window may have gone beyond what memory may hold
+    } else {
+      return spill();
+    }
+  }
+
+  // What a worker has in flight: gets it stored; sees whether it was. Nothing is, where there is no worker.
+  [[nodiscard]] Result<void> land() {
+    if constexpr (overlaps) {
+      collect();
+      const std::uint64_t length = stored_.in_flight();
+      if (auto landed = stored_.land(storage_); !landed) return landed;
+      if (length != 0) count_flight(length);
+    }
+    return {};
+  }
+  [[nodiscard]] BufferContent& without_worker() noexcept {
+    collect();
+    return *this;
+  }
+  void collect() noexcept {
+    if constexpr (overlaps) {
+      if (const std::uint64_t length = stored_.collect(); length != 0) count_flight(length);
+    }
+  }
+  void count_flight(std::uint64_t length) noexcept {
+    count_spill(length);
+    settle();
+  }
+
+  // Commits memory and `incoming` to storage in one piece; only then is memory reused. Requires: nothing is in flight.
   [[nodiscard]] Result<void> spill_with(std::span<const std::byte> incoming) {
     const SpillContent<MemoryPolicy> content{tail_.committed(), incoming};
     const std::uint64_t length = content.size();
@@ -305,7 +382,7 @@ class BufferContent {
       if (!exceeds_grant && tail_.open_window(wanted, std::max<std::uint64_t>(memory_limit_, tail_.size() + wanted))) return {};
       if (tail_.size() == 0) return failure(errc::no_space, "read into memory");
       if (*kept && !may_spill_full_memory(1)) return refused_memory();
-      if (auto spilled = spill_with({}); !spilled) return spilled;
+      if (auto spilled = empty_memory(); !spilled) return spilled;
     }
     return {};
   }
@@ -368,7 +445,7 @@ class BufferContent {
   std::uint64_t memory_limit_ = 0;  // tail_ may grow to it without asking the spill policy
   [[no_unique_address]] SpillPolicy spill_policy_{};
   [[no_unique_address]] Storage storage_{};
-  StoredExtents<Backend> stored_{};
+  Stored stored_{};
   std::uint64_t spills_ = 0;
   std::uint64_t spilled_ = 0;
 };

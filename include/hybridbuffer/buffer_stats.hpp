@@ -8,6 +8,7 @@ namespace hybridbuffer {
 /// What a buffer holds where, and what it did so far. Sizes in bytes.
 struct BufferStats {
   std::uint64_t in_memory = 0;            ///< content held in memory
+  std::uint64_t in_flight = 0;            ///< of that: being stored by a worker
   std::uint64_t memory_capacity = 0;      ///< memory that the memory policy holds for it
   std::uint64_t read_ahead_capacity = 0;  ///< memory held to read storage in large pieces
   std::uint64_t pooled = 0;               ///< memory that the calling thread keeps warm for the next buffer of this type

@@ -313,22 +313,23 @@ class HybridBuffer {
   [[nodiscard]] std::uint64_t unread() const noexcept { return size() - tell(); }
   [[nodiscard]] bool empty() const noexcept { return size() == first_offset_; }
   /// Bytes of memory held for content, used or not.
-  [[nodiscard]] std::uint64_t capacity() const noexcept { return content_.memory().capacity(); }
+  [[nodiscard]] std::uint64_t capacity() const noexcept { return content_.capacity(); }
   /// Bytes that can be appended before the spill policy is asked again.
   [[nodiscard]] std::uint64_t room() const noexcept { return content_.room(); }
-  [[nodiscard]] bool is_spilled() const noexcept { return !content_.stored().empty(); }
+  [[nodiscard]] bool is_spilled() const noexcept { return content_.committed() != 0; }
   [[nodiscard]] bool is_open() const noexcept { return open_; }
 
   /// True when appending `count` bytes now would touch the storage.
   [[nodiscard]] bool would_spill(std::uint64_t count) const { return open_ && content_.would_spill(count); }
 
   [[nodiscard]] BufferStats stats() const noexcept {
-    const StoredExtents<Backend>& stored = content_.stored();
-    BufferStats stats{.in_memory = content_.memory().size(),
-                      .memory_capacity = content_.memory().capacity(),
+    const auto& stored = content_.stored();
+    BufferStats stats{.in_memory = content_.memory().size() + content_.in_flight(),
+                      .in_flight = content_.in_flight(),
+                      .memory_capacity = content_.capacity(),
                       .read_ahead_capacity = read_ahead_ ? read_ahead_bytes : 0,
                       .pooled = 0,
-                      .stored = stored.end() - stored.begin(),
+                      .stored = content_.committed(),
                       .stored_held = stored.held_bytes(),
                       .locations = stored.locations(),
                       .spills = content_.spills(),

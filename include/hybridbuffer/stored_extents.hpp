@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hybridbuffer/detail/location.hpp>
+#include <hybridbuffer/detail/without_exceptions.hpp>
 #include <hybridbuffer/memory/memory_policy.hpp>
 #include <hybridbuffer/storage.hpp>
 
@@ -146,6 +147,17 @@ class StoredExtents {
     return count;
   }
 
+  /// Makes the next store() in one location allocate nothing for the list. Errors: std::bad_alloc.
+  void make_room_for_an_extent() {
+    if (extents_.size() < extents_.capacity()) return;
+    if (head_ > extents_.size() / 2) {
+      extents_.erase(extents_.begin(), extents_.begin() + static_cast<std::ptrdiff_t>(head_));
+      head_ = 0;
+    } else {
+      extents_.reserve(std::max<std::size_t>(4, 2 * extents_.size()));
+    }
+  }
+
   /// Writes and commits `content` behind end(): in the last location where it can be extended, else in new ones.
   ///
   /// Errors: those of the storage; nothing is stored then, and what a failed commit may have left is never referred to. bad_alloc.
@@ -274,7 +286,7 @@ class StoredExtents {
     for (std::size_t i = head_; i < extents_.size(); ++i) {
       Location* location = extents_[i].location;
       if (std::exchange(previous, location) == location) continue;
-      auto removed = without_exceptions("remove a location", [&] { return location->backend.remove(); });
+      auto removed = detail::without_exceptions("remove a location", [&] { return location->backend.remove(); });
       if (!removed && verdict) verdict = std::move(removed);
     }
     drop_all();
@@ -343,16 +355,6 @@ class StoredExtents {
     const auto past =
         std::upper_bound(first, extents_.end(), offset, [](std::uint64_t at, const Extent& extent) { return at < extent.begin; });
     return past - 1;
-  }
-
-  void make_room_for_an_extent() {
-    if (extents_.size() < extents_.capacity()) return;
-    if (head_ > extents_.size() / 2) {
-      extents_.erase(extents_.begin(), extents_.begin() + static_cast<std::ptrdiff_t>(head_));
-      head_ = 0;
-    } else {
-      extents_.reserve(std::max<std::size_t>(4, 2 * extents_.size()));
-    }
   }
 
   // Requires room for one extent; cannot fail, because it follows a commit.
@@ -449,25 +451,13 @@ class StoredExtents {
     return taken;
   }
 
-  // For calls whose failure the list survives: an exception is one more way to fail.
-  template <class Call>
-  [[nodiscard]] static Result<void> without_exceptions(OperationName operation, Call&& call) noexcept {
-    try {
-      return call();
-    } catch (const std::bad_alloc&) {
-      return failure(errc::no_space, operation, "out of memory");
-    } catch (...) {
-      return failure(errc::io, operation, "the backend threw an exception");
-    }
-  }
-
   void shrink_last() noexcept {
     if constexpr (may_have<Backend>(Capability::shrink)) {
       const Extent& last = extents_.back();
       Location& location = *last.location;
       if (location.published || !location.has(Capability::shrink) || last.stored_end() == location.committed) return;
       bool has_answered = false;
-      const auto shrunk = without_exceptions("shrink a location", [&] {
+      const auto shrunk = detail::without_exceptions("shrink a location", [&] {
         auto answer = location.backend.shrink(last.stored_end());
         has_answered = true;
         return answer;
@@ -484,8 +474,8 @@ class StoredExtents {
   void give_back_front(Location& location, std::uint64_t below) noexcept {
     if constexpr (may_have<Backend>(Capability::discard)) {
       if (location.published || below - location.discarded < discard_step || !location.has(Capability::discard)) return;
-      const auto discarded = without_exceptions("discard part of a location",
-                                                [&] { return location.backend.discard(location.discarded, below - location.discarded); });
+      const auto discarded = detail::without_exceptions(
+          "discard part of a location", [&] { return location.backend.discard(location.discarded, below - location.discarded); });
       if (discarded) location.discarded = below;
     }
   }

@@ -73,12 +73,12 @@ void Console::finish() {
 void Console::run() {
   std::unique_lock guard{lock_};
   Clock::time_point last = start_;
-  while (!finished_) {
+  do {  // once at least, also when everything has passed before this thread runs
     finish_.wait_for(guard, std::chrono::milliseconds{250}, [this] { return finished_; });
     const Clock::time_point now = Clock::now();
     show_progress(Seconds{now - last}.count());
     last = now;
-  }
+  } while (!finished_);
 }
 
 void Console::show_progress(double seconds) {

@@ -8,12 +8,22 @@
 
 namespace hybridbuffer {
 
+namespace detail {
+// A policy around one that overlaps does so as well.
+template <class Inner>
+struct WorkerOf {};
+template <overlapping_spill_policy Inner>
+struct WorkerOf<Inner> {
+  using worker_type = typename Inner::worker_type;
+};
+}  // namespace detail
+
 /// Any spill policy with a limit on what the buffer holds in all, in memory and in storage: an append past it fails with
 /// `limit_exceeded` and changes nothing.
 ///
 ///     HybridBuffer upload{SegmentedMemory<>{}, Capped{SpillAt{2_MiB}, 1_GiB}, FileStorage{}};
 template <spill_policy Inner>
-class Capped {
+class Capped : public detail::WorkerOf<Inner> {
  public:
   constexpr Capped(Inner inner, std::uint64_t limit) noexcept : limit_{limit}, inner_{std::move(inner)} {}
 

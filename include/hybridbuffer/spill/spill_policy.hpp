@@ -16,6 +16,7 @@
 ///     settle(state)         told after every change that lowered memory: what was granted beyond `state.in_memory` returns.
 ///
 /// What a policy holds for its buffer returns with settle and with its destruction; a moved-from policy holds nothing.
+/// Optional: `using worker_type = W` — the buffer spills on a worker of its own while appends go on; see spill/overlapped.hpp.
 /// Threads: as the buffer that owns it; what several policies share (a MemoryBudget) is safe from any thread.
 
 namespace hybridbuffer {
@@ -25,10 +26,11 @@ enum class SpillAction : std::uint8_t { keep, spill, reject };
 
 /// What a spill policy decides on; all sizes in bytes.
 struct SpillState {
-  std::uint64_t in_memory = 0;  ///< held in memory now
+  std::uint64_t in_memory = 0;  ///< held in memory now, `in_flight` included
   std::uint64_t stored = 0;     ///< readable from storage now
   std::uint64_t incoming = 0;   ///< about to be appended
   bool memory_full = false;     ///< the memory policy refused more: `keep` cannot be honoured, the buffer spills unless told to reject
+  std::uint64_t in_flight = 0;  ///< of what is in memory: being stored by a worker, not committed yet
 };
 
 namespace detail {
@@ -48,6 +50,10 @@ concept is_movable_policy =
 /// When bytes leave memory.
 template <class P>
 concept spill_policy = detail::is_movable_policy<P> && detail::has_decide<P> && detail::has_room<P> && detail::has_settle<P>;
+
+/// A spill policy whose buffer spills on a worker.
+template <class P>
+concept overlapping_spill_policy = spill_policy<P> && requires { typename P::worker_type; };
 
 /// Stops the compilation with one sentence for each signature that `P` lacks.
 template <class P>
