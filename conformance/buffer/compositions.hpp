@@ -5,6 +5,7 @@
 #include <hybridbuffer/spill/always_spill.hpp>
 #include <hybridbuffer/spill/capped.hpp>
 #include <hybridbuffer/spill/never_spill.hpp>
+#include <hybridbuffer/spill/overlapped.hpp>
 #include <hybridbuffer/spill/shared_budget.hpp>
 
 #include "../../docs/examples/minimal_backend.hpp"
@@ -127,6 +128,11 @@ void add_compositions(std::vector<Composition>& list, const MemoryModel<Memory>&
       [&]<class Backend> { list.push_back(composition<Backend>(memory.name, memory.make, "always_spill", AlwaysSpill{}, 0)); });
   for_chosen_backends<row, 7>([&]<class Backend> { list.push_back(budget_composition<Backend>(memory)); });
   for_chosen_backends<row, 8>([&]<class Backend> { list.push_back(capped_composition<Backend>(memory)); });
+  if constexpr (is_stable_memory<Memory>) {
+    for_chosen_backends<row, 9>([&]<class Backend> {
+      list.push_back(composition<Backend>(memory.name, memory.make, "overlapped_4096", Overlapped{SpillAt{4096}}, 4096));
+    });
+  }
 }
 
 // A file each (compositions/), so that no file takes long to compile.
