@@ -118,6 +118,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
            {"open:?encrypt=", "'encrypt'"},
            {"open:?encrypt=auto&encrypt_chunk=15", "'encrypt_chunk'"},
            {"open:?encrypt=auto&encrypt_chunk=many", "'encrypt_chunk'"},
+           {"open:?encrypt=auto&encrypt_publish=encrypted", "'encrypt_publish'"},
+           {"open:?encrypt=auto&encrypt_publish=both", "'encrypt_publish'"},
            {"open:?encrypt_key_file=/nowhere", "means nothing without 'encrypt'"},
            {"open:?checksum=md5", "'checksum'"},
            {"open:?checksum=crc32c&checksum_chunk=0", "'checksum_chunk'"},

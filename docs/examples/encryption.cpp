@@ -3,12 +3,15 @@
 #include <hybridbuffer/hybrid_buffer.hpp>
 #include <hybridbuffer/memory/locked.hpp>
 #include <hybridbuffer/transform/encrypted.hpp>
+#include <hybridbuffer/transform/encrypted_file.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
+#include <unistd.h>
 
 using namespace hybridbuffer;
 
@@ -44,12 +47,31 @@ Result<void> encrypt() {
   require(secret.read_line().value_or("") == "what nobody else may read", "what was stored is read back");
   return {};
 }
+
+Result<void> publish_encrypted(const EncryptionKey& key, const std::string& path) {
+  // [file]
+  HybridBuffer report{SpillAt{1_MiB}, encrypted(FileStorage{}, {.key = key, .published = PublishedForm::encrypted})};
+  if (auto done = report.append("what may be read next year"); !done) return done;
+  if (auto done = report.publish(path); !done) return done;
+
+  const auto file = open_encrypted_file(path, key);  // next year, with the key alone
+  if (!file) return std::unexpected{file.error()};
+  std::array<std::byte, 9> word;
+  const auto count = file->read_at(17, word);        // from anywhere in it
+  // [file]
+  require(count && *count == word.size() && std::memcmp(word.data(), "next year", word.size()) == 0, "the file reads back");
+  return {};
+}
 // clang-format on
 
 }  // namespace
 
 int main() {
-  const auto done = encrypt();
+  auto done = encrypt();
+  const auto key = EncryptionKey::from_bytes(bytes_of_a_key());
+  const std::string path = "/var/tmp/hybridbuffer-example-" + std::to_string(::getpid());
+  if (done && key) done = publish_encrypted(*key, path);
+  ::unlink(path.c_str());
   if (!done) std::fputs(done.error().message().c_str(), stderr);
   return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -4,6 +4,7 @@
 #include <hybridbuffer/detail/framed_object.hpp>
 #include <hybridbuffer/detail/framed_readers.hpp>
 #include <hybridbuffer/detail/framed_writer.hpp>
+#include <hybridbuffer/detail/location.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
 #include <hybridbuffer/storage.hpp>
@@ -159,8 +160,9 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     });
   }
 
-  /// Gives a copy of the content, decoded, the lasting name `destination`: it is written to another location of the same storage first.
-  /// Errors: `not_found`, `corrupted`, `busy` while a writer is open, `no_space` (memory too), `closed`; those of the backend beneath.
+  /// Gives a copy of the content, decoded unless the codec publishes encoded, the lasting name `destination`: it is written to another
+  /// location of the same storage first. Errors: `not_found`, `corrupted`, `busy` while a writer is open, `no_space` (memory too),
+  /// `closed`; those of the backend beneath.
   ///         The destination is as publish() there leaves it. Cost: a pass over the content.
   [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode)
     requires(Declares::may(Capability::publish))
@@ -232,17 +234,30 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     {
       auto sink = copy.create();
       if (!sink) return std::unexpected{std::move(sink).error()};
-      FrameMemory<Codec::is_secret> memory;
-      const auto block = memory.first(shape().chunk_bytes, shape().chunk_bytes);
-      for (;;) {
-        const auto count = source.read(block);
-        if (!count) return std::unexpected{count.error()};
-        if (*count == 0) break;
-        if (auto written = sink->write(block.first(*count)); !written) return written;
-      }
+      if (auto written = write_published(source, *sink); !written) return written;
       if (auto closed = sink->close(); !closed) return closed;
     }
     return copy.publish(destination, mode);
+  }
+  template <class Sink>
+  [[nodiscard]] Result<void> write_published(Reader& source, Sink& sink) const {
+    const Codec& codec = *object_->codec;
+    if constexpr (publishing_codec<Codec>) {
+      if (codec.publishes_encoded()) {
+        const auto read = [&](std::span<std::byte> out) {
+          return read_fully(out, [&](std::size_t, std::span<std::byte> rest) { return source.read(rest); });
+        };
+        return codec.publish_encoded(read, [&](std::span<const std::byte> bytes) { return sink.write(bytes); });
+      }
+    }
+    FrameMemory<Codec::is_secret> memory;
+    const auto block = memory.first(shape().chunk_bytes, shape().chunk_bytes);
+    for (;;) {
+      const auto count = source.read(block);
+      if (!count) return std::unexpected{count.error()};
+      if (*count == 0) return {};
+      if (auto written = sink.write(block.first(*count)); !written) return written;
+    }
   }
   [[nodiscard]] static Result<void> removed_copy(Inner& copy) {
     auto removed = copy.remove();

@@ -44,6 +44,12 @@ concept frame_codec = requires(const C& c, std::uint64_t object, FrameId id, std
   typename std::bool_constant<C::is_secret>;
 };
 
+/// A codec that may publish an encoding of the whole content, readable without the location.
+template <class C>
+concept publishing_codec = frame_codec<C> && requires(const C& c) {
+  { c.publishes_encoded() } -> std::same_as<bool>;
+};
+
 /// What the handles of a location share.
 ///
 /// An object is `pending` from before its commit until the commit's answer; it stays so where the answer does not come. Which object the

@@ -16,7 +16,7 @@ namespace hybridbuffer {
 ///
 /// Whoever can read and change the store learns how long objects are and when they change, nothing else; whatever he changes, removes,
 /// reorders, repeats, brings back from an earlier time or takes from elsewhere reads as `corrupted`. Keeps reader_at, seeker, append,
-/// shrink, discard, publish (of the content, decrypted) and max_object_size where `Inner` has them.
+/// shrink, discard, publish (of the content, decrypted unless the options say otherwise) and max_object_size where `Inner` has them.
 template <storage_backend Inner>
 using EncryptedBackend = detail::FramedBackend<EncryptionCodec, Inner>;
 
@@ -34,13 +34,16 @@ class EncryptedStorage {
       : inner_{std::make_shared<const Inner>(std::move(inner))},
         options_{std::move(options)},
         cipher_{chosen(options_.cipher)},
-        aead_{detail::Aead::fetch(name_of(cipher_))} {}
+        aead_{detail::Aead::fetch(EncryptionCodec::name_of(cipher_))} {}
 
   /// Errors: `invalid_argument` for options out of range, `unsupported` when OpenSSL has no such cipher, `no_space` (memory); those of
   ///         getrandom(2) and of the storage beneath. Threads: any number at once.
   [[nodiscard]] Result<EncryptedBackend<backend_of_t<Inner>>> create_backend() const {
     if (options_.chunk_bytes < EncryptionOptions::least_chunk || options_.chunk_bytes > EncryptionOptions::most_chunk) {
       return failure(errc::invalid_argument, "make an encrypted location", "chunk_bytes is not within 16 bytes and 16 MiB");
+    }
+    if (options_.published == PublishedForm::encrypted && !options_.key) {
+      return failure(errc::invalid_argument, "make an encrypted location", "nobody could read what it publishes encrypted without a key");
     }
     if (!aead_) return std::unexpected{aead_.error()};
     try {
@@ -60,7 +63,6 @@ class EncryptedStorage {
     if (wanted != Cipher::automatic) return wanted;
     return detail::has_aes_instructions() ? Cipher::aes_256_gcm : Cipher::chacha20_poly1305;
   }
-  static const char* name_of(Cipher cipher) noexcept { return cipher == Cipher::chacha20_poly1305 ? "ChaCha20-Poly1305" : "AES-256-GCM"; }
 
   std::shared_ptr<const Inner> inner_;  // which locations use to publish
   EncryptionOptions options_;

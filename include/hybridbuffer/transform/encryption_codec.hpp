@@ -11,12 +11,15 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace hybridbuffer {
 
-/// Encrypts the frames of one location, with keys of its own. The format, byte by byte: docs/encryption.md.
+/// Encrypts the frames of one location, or of one encrypted file, with keys of its own. The format, byte by byte: docs/encryption.md.
 ///
 /// Threads: any number at once.
 class EncryptionCodec {
@@ -27,19 +30,92 @@ class EncryptionCodec {
   /// Errors: `invalid_argument` for a chunk size out of range, `unsupported` when OpenSSL lacks the cipher, those of getrandom(2);
   ///         std::bad_alloc.
   [[nodiscard]] static Result<EncryptionCodec> make(const EncryptionOptions& options, detail::Aead aead, Cipher cipher) {
-    EncryptionCodec codec{std::move(aead), options.chunk_bytes};
-    Salt salt;
-    if (auto filled = detail::fill_randomly(salt); !filled) return std::unexpected{std::move(filled).error()};
-    detail::SecretPage random;
-    const auto fresh = random.bytes().first(detail::aead_key_bytes);
-    if (!options.key) {
-      if (auto filled = detail::fill_randomly(fresh); !filled) return std::unexpected{std::move(filled).error()};
-    }
-    if (auto derived = codec.derive(options.key ? options.key->bytes() : std::span<const std::byte>{fresh}, cipher, salt); !derived) {
-      return std::unexpected{std::move(derived).error()};
-    }
+    if (options.published == PublishedForm::content) return make_form(options, std::move(aead), cipher, Form::location);
+    auto codec = make_form(options, aead, cipher, Form::location);
+    if (codec) codec->published_ = std::make_shared<const Published>(options, std::move(aead), cipher);
     return codec;
   }
+
+  /// The codec of an encrypted file that begins with `header`.
+  /// Errors: `corrupted` when it is none, when it was changed, or when `key` is not the one that it was written with; as make().
+  [[nodiscard]] static Result<EncryptionCodec> of_file(std::span<const std::byte, header_bytes> header, const EncryptionKey& key) {
+    const auto cipher = static_cast<Cipher>(header[9]);
+    if (cipher != Cipher::aes_256_gcm && cipher != Cipher::chacha20_poly1305) return no_file("of no cipher that is known");
+    const auto chunk_bytes = detail::load_little_endian<std::uint32_t>(header.subspan(12));
+    const bool in_range = chunk_bytes >= EncryptionOptions::least_chunk && chunk_bytes <= EncryptionOptions::most_chunk;
+    if (!in_range) return no_file("its chunk is out of range");
+    if (detail::load_little_endian<std::uint64_t>(header.subspan(bound_bytes + commitment_bytes)) != 0)
+      return no_file("its header was changed");
+    auto aead = detail::Aead::fetch(name_of(cipher));
+    if (!aead) return std::unexpected{std::move(aead).error()};
+    EncryptionCodec codec{*std::move(aead), chunk_bytes};
+    Salt salt;
+    std::copy_n(header.begin() + 16, salt.size(), salt.begin());
+    if (auto derived = codec.derive(key.bytes(), cipher, salt, Form::file); !derived) return std::unexpected{std::move(derived).error()};
+    const bool fits = std::equal(codec.header_.begin(), codec.header_.end(), header.begin());
+    if (!fits) return no_file("it is none, was changed, or has another key");
+    return codec;
+  }
+
+  [[nodiscard]] static const char* name_of(Cipher cipher) noexcept {
+    return cipher == Cipher::chacha20_poly1305 ? "ChaCha20-Poly1305" : "AES-256-GCM";
+  }
+
+  // Encrypted files --------------------------------------------------------------------------------------------------------------
+
+  /// The last bytes of a file: its content's length, sealed, so that one that was cut, or goes on, is none.
+  static constexpr std::size_t closing_bytes = 8 + detail::aead_tag_bytes;
+
+  /// True when publish() gives a name to an encrypted file.
+  [[nodiscard]] bool publishes_encoded() const noexcept { return published_ != nullptr; }
+
+  /// Passes on to `write(span)` what an encrypted file of all that `read(span)` delivers consists of; `read` is short only at the end.
+  /// Requires: publishes_encoded(). Errors: those of both and of make(); std::bad_alloc.
+  template <class Read, class Write>
+  [[nodiscard]] Result<void> publish_encoded(Read&& read, Write&& write) const {
+    auto file = make_form(published_->options, published_->aead, published_->cipher, Form::file);
+    if (!file) return std::unexpected{std::move(file).error()};
+    std::array<std::byte, header_bytes> header;
+    file->write_header(0, header);
+    if (auto written = write(std::span<const std::byte>{header}); !written) return written;
+
+    const std::size_t most = chunk_bytes_ + detail::aead_tag_bytes;
+    detail::FrameMemory<is_secret> plain_memory;
+    detail::FrameMemory<is_secret> sealed_memory;
+    const auto plain = plain_memory.first(chunk_bytes_, chunk_bytes_);
+    const auto sealed = sealed_memory.first(most, most);
+    std::uint64_t length = 0;
+    for (std::size_t count = chunk_bytes_; count == chunk_bytes_;) {
+      const Result<std::size_t> delivered = read(plain);
+      if (!delivered) return std::unexpected{delivered.error()};
+      count = *delivered;
+      if (count == 0) break;
+      auto size = file->encode(file_frame(length, chunk_bytes_), plain.first(count), sealed);
+      if (!size) return std::unexpected{std::move(size).error()};
+      if (auto written = write(std::span<const std::byte>{sealed.first(*size)}); !written) return written;
+      length += count;
+    }
+
+    std::array<std::byte, 8> closing_plain;
+    std::array<std::byte, closing_bytes> closing;
+    detail::store_little_endian(length, closing_plain);
+    if (auto size = file->encode(closing_frame, closing_plain, closing); !size) return std::unexpected{std::move(size).error()};
+    return write(std::span<const std::byte>{closing});
+  }
+
+  /// The frame of a file that begins at `offset` of its content.
+  [[nodiscard]] static detail::FrameId file_frame(std::uint64_t offset, std::size_t chunk_bytes) noexcept {
+    return {.number = 1 + offset / chunk_bytes, .offset = offset};
+  }
+
+  /// The length of a file's content. Errors: `corrupted` when `closing` is not the last record of it.
+  [[nodiscard]] Result<std::uint64_t> read_closing(std::span<const std::byte, closing_bytes> closing) const {
+    std::array<std::byte, 8> length;
+    if (auto opened = decode(closing_frame, closing, length); !opened) return std::unexpected{std::move(opened).error()};
+    return detail::load_little_endian<std::uint64_t>(length);
+  }
+
+  // Frames -----------------------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] detail::FrameShape shape() const noexcept {
     return {.header_bytes = header_bytes, .chunk_bytes = chunk_bytes_, .overhead_bytes = detail::aead_tag_bytes, .fixed_overhead = true};
@@ -72,6 +148,31 @@ class EncryptionCodec {
   }
 
  private:
+  // What a header is of; its byte 10.
+  enum class Form : std::uint8_t { location = 0, file = 1 };
+
+  // No frame has number 0, nor begins there.
+  static constexpr detail::FrameId closing_frame{.number = 0, .offset = std::numeric_limits<std::uint64_t>::max()};
+
+  [[nodiscard]] static Result<EncryptionCodec> make_form(const EncryptionOptions& options, detail::Aead aead, Cipher cipher, Form form) {
+    EncryptionCodec codec{std::move(aead), options.chunk_bytes};
+    Salt salt;
+    if (auto filled = detail::fill_randomly(salt); !filled) return std::unexpected{std::move(filled).error()};
+    detail::SecretPage random;
+    const auto fresh = random.bytes().first(detail::aead_key_bytes);
+    if (!options.key) {
+      if (auto filled = detail::fill_randomly(fresh); !filled) return std::unexpected{std::move(filled).error()};
+    }
+    if (auto derived = codec.derive(options.key ? options.key->bytes() : std::span<const std::byte>{fresh}, cipher, salt, form); !derived) {
+      return std::unexpected{std::move(derived).error()};
+    }
+    return codec;
+  }
+
+  [[nodiscard]] static std::unexpected<Error> no_file(std::string_view why) noexcept {
+    return failure(errc::corrupted, "read an encrypted file", why);
+  }
+
   using Salt = std::array<std::byte, 32>;
   using Nonce = std::array<std::byte, detail::aead_nonce_bytes>;
   using Additional = std::array<std::byte, 12>;
@@ -82,11 +183,12 @@ class EncryptionCodec {
 
   // Header and secrets. A commitment to the key stands in the header: without it an object could be made that two keys open, each
   // to other content (GCM and Poly1305 do not bind the key).
-  [[nodiscard]] Result<void> derive(std::span<const std::byte> material, Cipher cipher, const Salt& salt) {
+  [[nodiscard]] Result<void> derive(std::span<const std::byte> material, Cipher cipher, const Salt& salt, Form form) {
     static constexpr std::array<unsigned char, 8> magic{'H', 'Y', 'B', 'U', 'F', 'E', 'N', 'C'};
     std::transform(magic.begin(), magic.end(), header_.begin(), [](unsigned char c) { return std::byte{c}; });
     header_[8] = std::byte{1};  // version of the format
     header_[9] = static_cast<std::byte>(cipher);
+    header_[10] = static_cast<std::byte>(form);
     detail::store_little_endian(static_cast<std::uint32_t>(chunk_bytes_), std::span{header_}.subspan(12));
     std::copy(salt.begin(), salt.end(), header_.begin() + 16);
 
@@ -122,6 +224,15 @@ class EncryptionCodec {
   std::size_t chunk_bytes_;
   std::array<std::byte, bound_bytes + commitment_bytes> header_{};
   detail::SecretPage secrets_;  // the cipher's key, the base of its nonces
+
+  // What encrypted files are made with; null where publish() decrypts.
+  struct Published {
+    Published(EncryptionOptions chosen, detail::Aead with, Cipher by) : options{std::move(chosen)}, aead{std::move(with)}, cipher{by} {}
+    EncryptionOptions options;
+    detail::Aead aead;
+    Cipher cipher;
+  };
+  std::shared_ptr<const Published> published_{};
 };
 
 static_assert(detail::frame_codec<EncryptionCodec>);

@@ -15,6 +15,12 @@ enum class Cipher : std::uint8_t {
   chacha20_poly1305 = 2,  ///< RFC 8439
 };
 
+/// What publish() gives a lasting name.
+enum class PublishedForm : std::uint8_t {
+  content,    ///< what was written, decrypted
+  encrypted,  ///< an encrypted file, which encrypted_file.hpp reads; needs a key, for a random one is gone with the location
+};
+
 struct EncryptionOptions {
   static constexpr std::size_t least_chunk = 16;
   static constexpr std::size_t most_chunk = std::size_t{16} << 20U;
@@ -24,6 +30,7 @@ struct EncryptionOptions {
   std::size_t chunk_bytes = std::size_t{64} * 1024;
   /// Where each location's key comes from; without one it is random and lives as long as the location does.
   std::optional<EncryptionKey> key{};
+  PublishedForm published = PublishedForm::content;
 };
 
 }  // namespace hybridbuffer

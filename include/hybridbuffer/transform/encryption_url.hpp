@@ -37,15 +37,15 @@ namespace hybridbuffer {
   return key;
 }
 
-/// `encrypt=aes-256-gcm`, or `chacha20-poly1305`, or `auto`: encrypted() for a storage URL. With `encrypt_chunk=64KiB` and
-/// `encrypt_key_file=/path`; the key itself never stands in a URL, which ends up in logs.
+/// `encrypt=aes-256-gcm`, or `chacha20-poly1305`, or `auto`: encrypted() for a storage URL. With `encrypt_chunk=64KiB`,
+/// `encrypt_key_file=/path` and `encrypt_publish=content` or `encrypted`; the key itself never stands in a URL, which ends up in logs.
 ///
 ///     StorageRegistry registry = default_registry();
 ///     if (auto added = registry.add(encryption_transform()); !added) return added;
 ///     auto storage = storage_from_url("file:///var/tmp?encrypt=auto", registry);
 [[nodiscard]] inline StorageTransform encryption_transform() {
   return {.parameter = "encrypt",
-          .parameters = {"encrypt_chunk", "encrypt_key_file"},
+          .parameters = {"encrypt_chunk", "encrypt_key_file", "encrypt_publish"},
           .make = [](const AnyStorage& inner, const UrlParameters& parameters) -> Result<AnyStorage> {
             EncryptionOptions options;
             std::string key_file;
@@ -55,7 +55,12 @@ namespace hybridbuffer {
                     "encrypt", options.cipher,
                     {{"auto", Cipher::automatic}, {"aes-256-gcm", Cipher::aes_256_gcm}, {"chacha20-poly1305", Cipher::chacha20_poly1305}})
                 .size("encrypt_chunk", options.chunk_bytes)
-                .text("encrypt_key_file", key_file);
+                .text("encrypt_key_file", key_file)
+                .choice<PublishedForm>("encrypt_publish", options.published,
+                                       {{"content", PublishedForm::content}, {"encrypted", PublishedForm::encrypted}});
+            if (options.published == PublishedForm::encrypted && key_file.empty()) {
+              reader.refuse("encrypt_publish", "nobody could read it without encrypt_key_file");
+            }
             if (options.chunk_bytes < EncryptionOptions::least_chunk || options.chunk_bytes > EncryptionOptions::most_chunk) {
               reader.refuse("encrypt_chunk", "not within 16 bytes and 16 MiB");
             }

@@ -1,0 +1,171 @@
+#pragma once
+
+#include <hybridbuffer/detail/framed_object.hpp>
+#include <hybridbuffer/detail/location.hpp>
+#include <hybridbuffer/detail/system_calls.hpp>
+#include <hybridbuffer/error.hpp>
+#include <hybridbuffer/seeking_reader.hpp>
+#include <hybridbuffer/transform/encryption_codec.hpp>
+#include <hybridbuffer/transform/encryption_key.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <fcntl.h>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace hybridbuffer {
+
+/// Reads what publish() of an encrypted location gave a name when its options said PublishedForm::encrypted, out of any reader_at that
+/// knows its size.
+///
+///     auto file = open_encrypted_file("/srv/archive/today.enc", key);      // Result<EncryptedFileReader<…>>
+///     auto count = file->read_at(0, block);                                // nothing is delivered that was not verified
+///     SeekingReader reader{std::move(*file)};                              // a Reader and Seeker
+///
+/// Cost:    a read decrypts each chunk that it touches, 64 KiB unless the writer chose otherwise.
+/// Threads: const members from any number at once, where those of Source may be called so.
+template <sized_reader_at Source>
+class EncryptedFileReader {
+ public:
+  /// Errors: `corrupted` when it is no encrypted file, was changed, cut or added to, or when `key` is not the one it was written with;
+  ///         `no_space` (memory); those of the source.
+  [[nodiscard]] static Result<EncryptedFileReader> open(Source source, const EncryptionKey& key) {
+    try {
+      const auto stored = source.size();
+      if (!stored) return std::unexpected{stored.error()};
+      if (*stored < least_bytes) return failure(errc::corrupted, "read an encrypted file", "it is too short");
+      std::array<std::byte, EncryptionCodec::header_bytes> header;
+      if (auto filled = fill(source, 0, header); !filled) return std::unexpected{std::move(filled).error()};
+      auto codec = EncryptionCodec::of_file(header, key);
+      if (!codec) return std::unexpected{std::move(codec).error()};
+
+      std::array<std::byte, EncryptionCodec::closing_bytes> closing;
+      if (auto filled = fill(source, *stored - closing.size(), closing); !filled) return std::unexpected{std::move(filled).error()};
+      const auto size = codec->read_closing(closing);
+      if (!size) return std::unexpected{size.error()};
+      const std::uint64_t chunk = codec->shape().chunk_bytes;
+      const std::uint64_t frames = *size / chunk + (*size % chunk != 0 ? 1 : 0);
+      if (*stored != least_bytes + *size + frames * detail::aead_tag_bytes) {
+        return failure(errc::corrupted, "read an encrypted file", "it is not as long as it says");
+      }
+      return EncryptedFileReader{std::move(source), std::make_shared<const EncryptionCodec>(*std::move(codec)), *size};
+    } catch (const std::bad_alloc&) {
+      return failure(errc::no_space, "read an encrypted file", "out of memory");
+    }
+  }
+
+  /// Reads content from `offset` on; short only at the end, 0 at and beyond it.
+  /// Errors: `corrupted`; `no_space` (memory); those of the source. `out` then holds zeros where nothing was verified.
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const {
+    if (offset >= size_ || out.empty()) return std::size_t{0};
+    out = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), size_ - offset)));
+    try {
+      const std::size_t chunk = codec_->shape().chunk_bytes;
+      detail::FrameMemory<true> sealed_memory;
+      detail::FrameMemory<true> plain_memory;
+      for (std::size_t done = 0; done < out.size();) {
+        const std::uint64_t first = (offset + done) / chunk * chunk;
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(chunk, size_ - first));
+        const auto inside = static_cast<std::size_t>(offset + done - first);
+        const std::size_t count = std::min(size - inside, out.size() - done);
+        const auto sealed = sealed_memory.first(size + detail::aead_tag_bytes, chunk + detail::aead_tag_bytes);
+        const auto plain = plain_memory.first(size, chunk);
+        auto opened = fill(source_, EncryptionCodec::header_bytes + first + first / chunk * detail::aead_tag_bytes, sealed);
+        if (opened) opened = codec_->decode(EncryptionCodec::file_frame(first, chunk), sealed, plain);
+        if (!opened) {
+          std::ranges::fill(out.subspan(done), std::byte{});
+          return std::unexpected{std::move(opened).error()};
+        }
+        std::memcpy(out.data() + done, plain.data() + inside, count);
+        done += count;
+      }
+      return out.size();
+    } catch (const std::bad_alloc&) {
+      return failure(errc::no_space, "read an encrypted file", "out of memory");
+    }
+  }
+
+  /// Bytes of content.
+  [[nodiscard]] Result<std::uint64_t> size() const { return size_; }
+
+ private:
+  static constexpr std::uint64_t least_bytes = EncryptionCodec::header_bytes + EncryptionCodec::closing_bytes;
+
+  EncryptedFileReader(Source source, std::shared_ptr<const EncryptionCodec> codec, std::uint64_t size)
+      : source_{std::move(source)}, codec_{std::move(codec)}, size_{size} {}
+
+  [[nodiscard]] static Result<void> fill(const Source& source, std::uint64_t offset, std::span<std::byte> out) {
+    return detail::all_read(
+        detail::read_fully(out, [&](std::size_t done, std::span<std::byte> rest) { return source.read_at(offset + done, rest); }),
+        out.size());
+  }
+
+  Source source_;
+  std::shared_ptr<const EncryptionCodec> codec_;
+  std::uint64_t size_;
+};
+
+/// A file that has a name, opened for reading.
+///
+/// Owns the descriptor. Threads: const members from any number at once.
+class NamedFile {
+ public:
+  /// Errors: those of open(2).
+  [[nodiscard]] static Result<NamedFile> open(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return failure_from_errno("open a file");
+    return NamedFile{descriptor};
+  }
+  NamedFile(NamedFile&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
+  NamedFile& operator=(NamedFile other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~NamedFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+  /// Errors: those of pread(2).
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const {
+    for (;;) {
+      const ssize_t count = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset));
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR) return failure_from_errno("read a file");
+    }
+  }
+  /// Errors: those of fstat(2); `unsupported` for what is no regular file.
+  [[nodiscard]] Result<std::uint64_t> size() const {
+    struct stat status{};
+    if (::fstat(descriptor_, &status) != 0) return failure_from_errno("inspect a file");
+    if (!S_ISREG(status.st_mode)) return failure(errc::unsupported, "read an encrypted file", "not a regular file");
+    return static_cast<std::uint64_t>(status.st_size);
+  }
+
+ private:
+  explicit NamedFile(int descriptor) noexcept : descriptor_{descriptor} {}
+  int descriptor_;
+};
+
+/// Errors: as EncryptedFileReader::open().
+template <sized_reader_at Source>
+[[nodiscard]] Result<EncryptedFileReader<Source>> open_encrypted(Source source, const EncryptionKey& key) {
+  return EncryptedFileReader<Source>::open(std::move(source), key);
+}
+
+/// Opens an encrypted file by its path. Errors: those of open(2); as EncryptedFileReader::open().
+[[nodiscard]] inline Result<EncryptedFileReader<NamedFile>> open_encrypted_file(const std::string& path, const EncryptionKey& key) {
+  auto file = NamedFile::open(path);
+  if (!file) return std::unexpected{std::move(file).error()};
+  return open_encrypted(std::move(*file), key);
+}
+
+}  // namespace hybridbuffer
