@@ -1,11 +1,11 @@
 #pragma once
 
+#include <hybridbuffer/detail/copy_bytes.hpp>
 #include <hybridbuffer/memory/memory_policy.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <utility>
 
@@ -45,7 +45,7 @@ class MemoryTail {
   void add(std::size_t count) noexcept { cursor_ += count; }
   /// Requires: bytes is not empty and bytes.size() ≤ window_room().
   void add(std::span<const std::byte> bytes) noexcept {
-    std::memcpy(cursor_, bytes.data(), bytes.size());
+    detail::copy_bytes(cursor_, bytes.data(), bytes.size());
     cursor_ += bytes.size();
   }
 
@@ -99,7 +99,7 @@ class MemoryTail {
       out = out.subspan(part);
       offset += part;
     }
-    if (!out.empty()) std::memcpy(out.data(), window_begin_ + (offset - in_policy), out.size());
+    if (!out.empty()) detail::copy_bytes(out.data(), window_begin_ + (offset - in_policy), out.size());
   }
 
   /// The policy with all content committed. Ends the window.

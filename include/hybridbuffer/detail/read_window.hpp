@@ -1,8 +1,9 @@
 #pragma once
 
+#include <hybridbuffer/detail/copy_bytes.hpp>
+
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 namespace hybridbuffer::detail {
@@ -25,7 +26,7 @@ class ReadWindow {
   [[nodiscard]] std::byte take() noexcept { return *cursor_++; }
   /// Requires: out is not empty and out.size() ≤ size().
   void take(std::span<std::byte> out) noexcept {
-    std::memcpy(out.data(), cursor_, out.size());
+    copy_bytes(out.data(), cursor_, out.size());
     cursor_ += out.size();
   }
 

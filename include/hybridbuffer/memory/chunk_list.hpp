@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/copy_bytes.hpp>
 #include <hybridbuffer/memory/chunk_range.hpp>
 #include <hybridbuffer/memory/memory_policy.hpp>
 
@@ -106,7 +107,7 @@ class ChunkList {
     while (!out.empty()) {
       const std::span<const std::byte> from = chunk_at(offset);
       const std::size_t n = from.size() < out.size() ? from.size() : out.size();
-      std::memcpy(out.data(), from.data(), n);
+      detail::copy_bytes(out.data(), from.data(), n);
       out = out.subspan(n);
       offset += n;
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/copy_bytes.hpp>
 #include <hybridbuffer/memory/chunk_range.hpp>
 #include <hybridbuffer/memory/memory_policy.hpp>
 
@@ -60,7 +61,7 @@ class ContiguousMemory {
   [[nodiscard]] std::span<const std::byte> chunk_at(std::size_t offset) const noexcept { return bytes().subspan(offset); }
 
   void copy_out(std::size_t offset, std::span<std::byte> out) const noexcept {
-    if (!out.empty()) std::memcpy(out.data(), data_ + front_ + offset, out.size());
+    if (!out.empty()) detail::copy_bytes(out.data(), data_ + front_ + offset, out.size());
   }
 
   void drop_front(std::size_t n) noexcept {
