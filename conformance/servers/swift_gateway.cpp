@@ -125,7 +125,7 @@ void SwiftGateway::write_configuration(const std::string& region) const {
           "symlink proxy-server\n"
        << "[app:proxy-server]\nuse = egg:swift#proxy\naccount_autocreate = true\nerror_suppression_limit = 1000000\n"
        << "[filter:cache]\nuse = egg:swift#memcache\nmemcache_servers = 127.0.0.1:" << workspace_.port(memcached_port) << "\n"
-       << "[filter:s3api]\nuse = egg:swift#s3api\nlocation = " << region << "\n"
+       << "[filter:s3api]\nuse = egg:swift#s3api\nmin_segment_size = 1\nlocation = " << region << "\n"
        << "[filter:tempauth]\nuse = egg:swift#tempauth\nuser_test_tester = " << user_secret << " .admin\n";
   for (const char* filter :
        {"catch_errors", "gatekeeper", "healthcheck", "listing_formats", "bulk", "copy", "slo", "dlo", "versioned_writes", "symlink"}) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <hybridbuffer/backend/s3_options.hpp>
-#include <hybridbuffer/detail/s3_download.hpp>
 #include <hybridbuffer/detail/s3_engine.hpp>
 #include <hybridbuffer/detail/s3_upload.hpp>
 #include <hybridbuffer/detail/s3_xml.hpp>
@@ -85,64 +84,6 @@ template <class Take, class Next>
       });
   if (!uploads) return std::unexpected{std::move(uploads).error()};
   return orphans;
-}
-
-/// Reads the object and stores it under a name that must be free, in one step of the store's.
-/// Errors: `already_exists`; `unsupported` where the store has no such step.
-[[nodiscard]] inline Result<void> publish_if_absent(const S3PlaceRef& place, const S3Lease& lease, const S3Object& object,
-                                                    std::string_view destination, S3Clock::time_point end) {
-  constexpr OperationName operation{"publish an S3 object"};
-  std::vector<std::byte> bytes(static_cast<std::size_t>(object.size));
-  if (auto read = read_ranges(place, object, 0, bytes); !read) return std::unexpected{std::move(read).error()};
-  S3Call call;
-  call.request = {
-      .operation = operation, .method = S3Method::put, .key = std::string{destination}, .headers = place->options().object_headers};
-  call.request.headers.emplace_back("if-none-match", "*");
-  call.request.body = bytes;
-  auto run = lease.engine().run(*place, call, end);
-  if (!run && run.error() == errc::already_exists && call.failures > 1) {
-    return failure(errc::unavailable, operation, "what is there may be this very copy");
-  }
-  return run;
-}
-
-/// A copy on the server.
-[[nodiscard]] inline Result<void> publish_object(const S3PlaceRef& place, const S3Object& object, std::string_view destination,
-                                                 PublishMode mode) {
-  constexpr std::uint64_t most_copied = std::uint64_t{5} << 30U;
-  constexpr OperationName operation{"publish an S3 object"};
-  if (destination.empty() || destination.starts_with('/')) {
-    return failure(errc::invalid_argument, operation, "a key does not begin with a slash");
-  }
-  if (object.size > most_copied) return failure(errc::unsupported, operation, "S3 copies 5 GiB at most");
-  const S3Lease lease{place};
-  const auto end = S3Clock::now() + place->options().timeouts.operation;
-  if (mode == PublishMode::keep) {
-    S3Call look;
-    look.request = {.operation = operation, .method = S3Method::head, .key = std::string{destination}};
-    auto found = lease.engine().run(*place, look, end);
-    if (found) return failure(errc::already_exists, operation, destination);
-    if (found.error() != errc::not_found) return found;
-    if (object.size <= place->options().part_bytes) {
-      auto stored = publish_if_absent(place, lease, object, destination, end);
-      if (stored || stored.error() != errc::unsupported) return stored;
-    }
-  }
-  S3Call call;
-  call.request = {.operation = operation, .method = S3Method::put, .key = std::string{destination}};
-  call.request.headers = place->options().object_headers;
-  call.request.headers.emplace_back("x-amz-copy-source", "/" + place->options().bucket + "/" + s3_encode(object.key, true));
-  call.request.headers.emplace_back("x-amz-copy-source-if-match", object.etag);
-  if (mode == PublishMode::keep) call.request.headers.emplace_back("if-none-match", "*");
-  call.may_fail_in_body = true;
-  auto run = lease.engine().run(*place, call, end);
-  if (run || run.error() == errc::already_exists || run.error() == errc::not_found) {
-    if (run) return run;
-    if (run.error() == errc::not_found) return failure(errc::corrupted, operation, "the object is gone");
-    if (mode == PublishMode::replace) return failure(errc::corrupted, operation, "the object was changed");
-    if (call.failures > 1) return failure(errc::unavailable, operation, "what is there may be this very copy");
-  }
-  return run;
 }
 
 }  // namespace detail
