@@ -16,10 +16,9 @@ struct SwiftGatewayOptions {
 /// OpenStack Swift with its S3 API, a second and different S3 store, of its own on 127.0.0.1: proxy, account, container and object server
 /// and memcached. Ready, with an empty bucket, when the constructor returns: after about three seconds.
 ///
-/// It checks the region, answers 501 to PUT with If-None-Match, and takes at most 1000 parts, of any size. Objects are files in the temporary directory,
-/// which must be on a file system with extended attributes.
-/// Throws:  ServerFailure.
-/// Threads: one object needs external locking; its connection() too.
+/// It checks the region, answers 501 to PUT with If-None-Match, and takes at most 1000 parts, of any size. Objects are files in the
+/// temporary directory, which must be on a file system with extended attributes. Throws:  ServerFailure. Threads: one object needs external
+/// locking; its connection() too.
 class SwiftGateway {
  public:
   explicit SwiftGateway(const SwiftGatewayOptions& options = {});

@@ -17,7 +17,7 @@ int main(int count, char** arguments) {
   if (!servers::S3Endpoint::from_environment(testing::gateway_variable)) {
     // Names, dates and request ids differ in length from cycle to cycle and fill the free lists of each thread bit by bit, which malloc
     // counts as memory in use (RES-1, RES-2). For the processes that the kit starts.
-    ::setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 0);  // NOLINT(concurrency-mt-unsafe): no other thread yet
+    ::setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 0);     // NOLINT(concurrency-mt-unsafe): no other thread yet
     const char* engine = std::getenv("HYBRIDBUFFER_TEST_S3_ENGINE");  // NOLINT(concurrency-mt-unsafe)
     if (engine != nullptr && std::string_view{engine} == "swift") {
       swift.emplace().endpoint().to_environment(testing::gateway_variable);
