@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -34,7 +35,7 @@ class RedisHarness {
   std::uint64_t chunk_size = std::uint64_t{64} * 1024;
   static constexpr conformance::CrashResidue crash_residue = conformance::CrashResidue::expires;
   static constexpr std::chrono::seconds max_lifetime{3600};
-  static constexpr std::chrono::milliseconds op_deadline{3'000};
+  static constexpr std::chrono::milliseconds op_deadline{2'000};
 
   RedisHarness() : store_{*servers::RedisEndpoint::from_environment(server_variable)} {
     proxy_ = std::make_unique<servers::FaultProxy>(
@@ -69,11 +70,14 @@ class RedisHarness {
     std::optional<servers::Fault> made;
     switch (fault.mode) {
       case error:
-        if (const std::string answer = answer_of(fault.category); !answer.empty()) made = servers::faults::redis_error(answer).on_request(fault.k);
+        if (const std::string answer = answer_of(fault.category); !answer.empty())
+          made = servers::faults::redis_error(answer).on_request(fault.k);
         break;
       case error_after_effect:
-        if (fault.category == errc::unavailable || fault.category == errc::io) made = servers::faults::drop_reply().on_reply(fault.k);
-        if (fault.category == errc::timeout) made = servers::faults::stall_after(0).on_reply(fault.k);
+        if (fault.category == errc::unavailable) made = servers::faults::drop_reply().on_reply(fault.k);
+        if (fault.category == errc::io) made = servers::faults::replace_reply("-ERR something\r\n").on_reply(fault.k);
+        // Each costs the time of the operation; what it shows, the lost reply above shows too, and `hang` that it ends.
+        if (fault.category == errc::timeout && runs_long()) made = servers::faults::stall_after(0).on_reply(fault.k);
         break;
       // The reply is held back, not the request: nothing of the backend's is on its way when the harness looks.
       case hang: made = servers::faults::stall_after(0).on_reply(fault.k); break;
@@ -143,7 +147,8 @@ class RedisHarness {
   std::vector<std::string> secrets() { return {password}; }
 
  private:
-  static constexpr std::array<std::string_view, 3> foreign{"hybridbuffer:{0123456789abcdef0123456789abcdef}:1:0", "hybridbuffer:", "somebody"};
+  static constexpr std::array<std::string_view, 3> foreign{"hybridbuffer:{0123456789abcdef0123456789abcdef}:1:0",
+                                                           "hybridbuffer:", "somebody"};
 
   static bool is_chunk(const std::string& key) { return key.find(':', key.rfind("}:") + 2) != std::string::npos; }
   static std::uint64_t number_of(const std::string& key) { return std::stoull(key.substr(key.rfind(':') + 1)); }
@@ -160,6 +165,8 @@ class RedisHarness {
     }
   }
 
+  static bool runs_long() { return std::getenv("HYBRIDBUFFER_FULL") != nullptr; }  // NOLINT(concurrency-mt-unsafe)
+
   [[nodiscard]] RedisOptions options() const {
     RedisOptions options{.servers = {{.host = "127.0.0.1", .port = proxy_->port()}}, .password = password, .prefix = prefix_};
     options.expiration = max_lifetime;
@@ -167,11 +174,29 @@ class RedisHarness {
     options.window_bytes = std::max<std::size_t>(4 * options.chunk_bytes, 4096);
     options.retry.attempts = 1;  // each failure is to be seen; redis_fault_test.cpp has the retries
     using std::chrono::milliseconds;
-    options.timeouts = {.connect = milliseconds{700}, .call = milliseconds{1'000}, .operation = milliseconds{1'500}, .cleanup = milliseconds{1'000}};
+    options.timeouts = {
+        .connect = milliseconds{500}, .call = milliseconds{500}, .operation = milliseconds{800}, .cleanup = milliseconds{500}};
     return options;
   }
 
+  /// What was sent before is done: a writer does not wait for the answer to each chunk. (Not for one that is held back.)
+  void wait_until_quiet() {
+    const auto open = [](const servers::FaultProxyTotals& totals) { return static_cast<std::int64_t>(totals.requests - totals.replies); };
+    // What lies before the proxy when it is asked it has taken when it is asked again.
+    static_cast<void>(proxy_->totals());
+    static_cast<void>(proxy_->totals());
+    servers::FaultProxyTotals seen = proxy_->totals();
+    for (int same = 0; open(seen) != unanswered_ && same < 4;) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{2});
+      const servers::FaultProxyTotals now = proxy_->totals();
+      same = now.requests == seen.requests && now.replies == seen.replies ? same + 1 : 0;
+      seen = now;
+    }
+    unanswered_ = open(seen);  // what the proxy answered itself, and what it dropped
+  }
+
   std::vector<std::string> mine() {
+    wait_until_quiet();
     std::vector<std::string> all = store_.keys(prefix_);
     std::erase_if(all, [&](const std::string& key) {
       return std::any_of(foreign.begin(), foreign.end(), [&](std::string_view one) { return key == prefix_ + std::string{one}; });
@@ -184,6 +209,7 @@ class RedisHarness {
   std::string prefix_ = "conformance:" + detail::redis_random_tag().value() + ":";
   RedisStorage storage_;
   std::optional<servers::FaultProxy::Armed> armed_;
+  std::int64_t unanswered_ = 0;
 };
 
 }  // namespace hybridbuffer::testing

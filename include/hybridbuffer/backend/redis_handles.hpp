@@ -2,8 +2,8 @@
 
 #include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/detail/redis_download.hpp>
-#include <hybridbuffer/detail/redis_upload.hpp>
 #include <hybridbuffer/detail/redis_upkeep.hpp>
+#include <hybridbuffer/detail/redis_upload.hpp>
 #include <hybridbuffer/detail/seek_target.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
@@ -104,7 +104,8 @@ class RedisWriter {
 class RedisReaderAt {
  public:
   /// Returns: bytes.size(), or what is left before the object's end.
-  /// Errors:  `corrupted` when a chunk is missing or short: evicted, expired, removed or replaced; `timeout`, `unavailable`, `permission`, …;
+  /// Errors:  `corrupted` when a chunk is missing or short: evicted, expired, removed or replaced; `timeout`, `unavailable`, `permission`,
+  /// …;
   ///          `closed`. Nothing can be said of the span then.
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
     if (auto usable = state_.check("read from Redis"); !usable) return std::unexpected{std::move(usable).error()};

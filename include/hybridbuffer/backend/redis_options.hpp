@@ -66,9 +66,9 @@ struct RedisOptions {
   /// How long keys live after the last operation on their location; 0: until they are removed. Keys that no commit has made part of an
   /// object always expire, after 24 h where this is 0.
   std::chrono::milliseconds expiration{std::chrono::hours{24}};
-  std::size_t chunk_bytes = std::size_t{64} * 1024;          ///< of an object a key; 1 to 512 MiB
-  std::size_t window_bytes = std::size_t{1} * 1024 * 1024;   ///< under way to or from the server at once, at least a chunk
-  std::size_t pool_size = 8;                                 ///< idle connections that are kept
+  std::size_t chunk_bytes = std::size_t{64} * 1024;         ///< of an object a key; 1 to 512 MiB
+  std::size_t window_bytes = std::size_t{1} * 1024 * 1024;  ///< under way to or from the server at once, at least a chunk
+  std::size_t pool_size = 8;                                ///< idle connections that are kept
 
   RedisTimeouts timeouts{};
   RedisRetryOptions retry{};

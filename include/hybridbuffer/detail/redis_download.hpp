@@ -57,10 +57,10 @@ struct RedisFetch {
     generation = view.object->generation_of(chunk);
     const std::string key = view.location->chunk_key(generation, chunk);
     const bool is_whole = begin == 0 && bytes.size() == view.location->options().chunk_bytes;
-    command.restart("read from Redis",
-                    is_whole ? RedisText{"GET", key}
-                             : RedisText{"GETRANGE", key, std::to_string(begin), std::to_string(begin + bytes.size() - 1)},
-                    RedisReply::Kind::text);
+    command.restart(
+        "read from Redis",
+        is_whole ? RedisText{"GET", key} : RedisText{"GETRANGE", key, std::to_string(begin), std::to_string(begin + bytes.size() - 1)},
+        RedisReply::Kind::text);
     command.sink = bytes;
     pipeline.submit(command);
   }

@@ -15,12 +15,12 @@ namespace hybridbuffer::detail {
 /// An error reply before it has a name.
 struct RedisFailure {
   enum class Next : unsigned char {
-    give_up,      // another try meets the same answer
-    again,        // it passes by itself
-    other_node,   // this node is not the one that can do it, or not now
-    moved,        // the node that can is named
-    asked,        // this once
-    split,        // some keys of a command are here and some are already there
+    give_up,     // another try meets the same answer
+    again,       // it passes by itself
+    other_node,  // this node is not the one that can do it, or not now
+    moved,       // the node that can is named
+    asked,       // this once
+    split,       // some keys of a command are here and some are already there
   };
   errc code = errc::io;
   Next next = Next::give_up;
@@ -73,7 +73,8 @@ struct RedisFailure {
 [[nodiscard]] inline std::string_view redis_error_word(std::string_view reply) noexcept {
   constexpr std::size_t longest = 30;
   const std::string_view word = reply.substr(0, reply.find(' '));
-  const bool is_word = !word.empty() && word.size() <= longest && std::all_of(word.begin(), word.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  const bool is_word =
+      !word.empty() && word.size() <= longest && std::all_of(word.begin(), word.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   return is_word ? word : std::string_view{"an error"};
 }
 

@@ -38,8 +38,8 @@ struct RedisCommand {
 
   Phase phase = Phase::idle;
   RedisReply reply{};
-  Result<void> result{};   ///< once done
-  bool is_split = false;   ///< it failed, and smaller ones may not
+  Result<void> result{};  ///< once done
+  bool is_split = false;  ///< it failed, and smaller ones may not
   RedisLink* link = nullptr;
   std::optional<RedisAddress> asked{};
   unsigned redirections = 0;
@@ -108,15 +108,20 @@ class RedisLink {
     RedisCommand command;
     command.restart("begin with Redis", RedisText{words}, RedisReply::Kind::none);
     if (!enqueue(command)) return failure(errc::no_space, "begin with Redis", "out of memory");
-    for (;;) {
-      bool answered = false;
-      const Moved moved = move([&](const Expected&, RedisReply&) { return answered = true; });
+    RedisReply answer;
+    while (answer.kind == RedisReply::Kind::none) {
+      const Moved moved = move([&](const Expected&, RedisReply& reply) {
+        std::swap(answer, reply);
+        return true;
+      });
       if (moved == Moved::failed) return failure(errc::unavailable, "begin with Redis at", name_of(address_));
-      if (answered) break;
-      if (!wait_for_socket(socket_.descriptor(), events(), deadline)) return failure(errc::timeout, "begin with Redis at", name_of(address_));
+      if (answer.kind != RedisReply::Kind::none) break;
+      if (!wait_for_socket(socket_.descriptor(), events(), deadline))
+        return failure(errc::timeout, "begin with Redis at", name_of(address_));
     }
-    if (reply_.kind == RedisReply::Kind::error) return std::unexpected{error_of_redis(reply_.text, "begin with Redis")};
-    return reply_;
+    if (answer.kind == RedisReply::Kind::error) return std::unexpected{error_of_redis(answer.text, "begin with Redis")};
+    has_unmarked_ = false;
+    return answer;
   }
 
   /// Puts a command behind those under way. Its text must stay until is_sent() or the end of this link. False: there is no memory.
@@ -213,12 +218,16 @@ class RedisLink {
     const char* external = nullptr;  // of a command
     std::size_t size = 0;            // of the external text
 
-    [[nodiscard]] std::string_view view() const noexcept { return external != nullptr ? std::string_view{external, size} : std::string_view{own}; }
+    [[nodiscard]] std::string_view view() const noexcept {
+      return external != nullptr ? std::string_view{external, size} : std::string_view{own};
+    }
   };
   static constexpr std::size_t buffer_bytes = std::size_t{64} * 1024;
 
   RedisLink(RedisAddress address, RedisSocket&& socket)
-      : address_{std::move(address)}, socket_{std::move(socket)}, buffer_{std::make_unique_for_overwrite<std::array<char, buffer_bytes>>()} {
+      : address_{std::move(address)},
+        socket_{std::move(socket)},
+        buffer_{std::make_unique_for_overwrite<std::array<char, buffer_bytes>>()} {
     last_answer = RedisClock::now();
     has_tls_ = socket_.has_tls();
   }
@@ -261,7 +270,8 @@ class RedisLink {
     for (auto piece = out_.begin(); piece != out_.end() && count < pieces.size(); ++piece) {
       std::string_view view = piece->view();
       if (count == 0) view.remove_prefix(sent_);
-      pieces[count++] = {.iov_base = const_cast<char*>(view.data()), .iov_len = view.size()};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+      pieces[count++] = {.iov_base = const_cast<char*>(view.data()),
+                         .iov_len = view.size()};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
     }
     const RedisSocket::Transfer sent = socket_.write_some(std::span{pieces}.first(count));
     sent_ += sent.count;

@@ -70,7 +70,8 @@ class RedisObject {
   }
   [[nodiscard]] std::uint64_t generation_of(std::uint64_t chunk) const noexcept {
     const LightGuard guard{lock_};
-    const auto next = std::upper_bound(starts_.begin(), starts_.end(), chunk, [](std::uint64_t at, const Start& start) { return at < start.chunk; });
+    const auto next =
+        std::upper_bound(starts_.begin(), starts_.end(), chunk, [](std::uint64_t at, const Start& start) { return at < start.chunk; });
     return next == starts_.begin() ? 0 : std::prev(next)->generation;
   }
   /// Errors: std::bad_alloc.
@@ -123,7 +124,9 @@ using RedisObjectRef = std::shared_ptr<RedisObject>;
 class RedisLocation {
  public:
   RedisLocation(RedisPlaceRef place, std::string_view tag)
-      : place_{std::move(place)}, base_{place_->options().prefix + "hybridbuffer:{" + std::string{tag} + "}:"}, slot_{redis_slot_of_tag(tag)} {}
+      : place_{std::move(place)},
+        base_{place_->options().prefix + "hybridbuffer:{" + std::string{tag} + "}:"},
+        slot_{redis_slot_of_tag(tag)} {}
 
   [[nodiscard]] RedisPlace& place() const noexcept { return *place_; }
   [[nodiscard]] const RedisPlaceRef& place_ref() const noexcept { return place_; }

@@ -76,6 +76,15 @@ class RedisPipeline {
     return command.result;
   }
 
+  /// Waits for the answers of what was sent, and sends nothing; what loses its connection is not waited for. What is not answered then may
+  /// still have its effect.
+  void settle(RedisClock::time_point deadline) {
+    const auto is_under_way = [](const RedisCommand* one) { return one->phase == Phase::sent || one->phase == Phase::answered; };
+    is_settling_ = true;
+    drive(deadline, [&] { return std::none_of(commands_.begin(), commands_.end(), is_under_way); });
+    is_settling_ = false;
+  }
+
   /// Gives connections back that nothing is under way in, and closes the others.
   void release() noexcept {
     while (!commands_.empty()) cancel(*commands_.back());
@@ -135,7 +144,7 @@ class RedisPipeline {
   }
 
   bool send_waiting(RedisClock::time_point deadline) {
-    if (waiting_ == 0) return false;
+    if (waiting_ == 0 || is_settling_) return false;
     const auto now = RedisClock::now();
     if (now < resume_at_) return false;
     bool sent = false;
@@ -359,7 +368,7 @@ class RedisPipeline {
       sockets.push_back({.fd = link->descriptor(), .events = link->events(), .revents = 0});
       if (link->waits_for_answers()) until = std::min(until, link->last_answer + place_->options().timeouts.call);
     }
-    if (waiting_ != 0) {
+    if (waiting_ != 0 && !is_settling_) {
       auto next = RedisClock::time_point::max();
       for (const RedisCommand* command : commands_) {
         if (command->phase == Phase::waiting) next = std::min(next, command->not_before);
@@ -379,6 +388,7 @@ class RedisPipeline {
   RedisClock::time_point resume_at_{};
   std::optional<Error> last_error_;
   bool is_given_up_ = false;
+  bool is_settling_ = false;
   bool should_learn_ = false;
   RedisCommand learn_;
   std::uint64_t random_ = static_cast<std::uint64_t>(RedisClock::now().time_since_epoch().count()) | 1U;

@@ -23,8 +23,8 @@ namespace hybridbuffer::detail {
 /// Runs many commands, some at a time. `next()` makes the next text, an empty one at the end; `take(RedisCommand&)` gets each when it is
 /// done. Errors: std::bad_alloc.
 template <class Next, class Take>
-void run_all(RedisPipeline& pipeline, OperationName operation, RedisReply::Kind kind, bool may_split, RedisClock::duration limit, Next&& next,
-             Take&& take) {
+void run_all(RedisPipeline& pipeline, OperationName operation, RedisReply::Kind kind, bool may_split, RedisClock::duration limit,
+             Next&& next, Take&& take) {
   constexpr std::size_t at_once = 64;
   std::deque<RedisCommand> commands;
   bool more = true;
@@ -57,7 +57,8 @@ void run_all(RedisPipeline& pipeline, OperationName operation, RedisReply::Kind 
 /// Visits the keys of runs one by one.
 class RedisKeys {
  public:
-  RedisKeys(const RedisLocation& location, std::vector<RedisRun> runs, std::uint64_t manifest) : location_{&location}, runs_{std::move(runs)}, manifest_{manifest} {}
+  RedisKeys(const RedisLocation& location, std::vector<RedisRun> runs, std::uint64_t manifest)
+      : location_{&location}, runs_{std::move(runs)}, manifest_{manifest} {}
 
   /// The next; empty at the end. The first chunk comes last.
   [[nodiscard]] std::string next() {

@@ -11,6 +11,7 @@
 #include <deque>
 #include <limits>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -117,9 +118,14 @@ class RedisUpload {
       return;
     }
     bool may_return = has_failed_;
+    try {
+      pipeline_.settle(RedisClock::now() + location_->options().timeouts.cleanup / 2);
+    } catch (const std::bad_alloc&) {
+      may_return = true;
+    }
     watch_.cancel(pipeline_);
     for (const auto& command : under_way_) {
-      may_return = may_return || command->phase != RedisCommand::Phase::done;
+      may_return = may_return || command->phase != RedisCommand::Phase::done || !command->result;
       pipeline_.cancel(*command);
     }
     under_way_.clear();
@@ -139,8 +145,8 @@ class RedisUpload {
     reserve(tail);
     filling_.resize(tail);
     RedisCommand command;
-    command.restart("read the last chunk of an object in Redis", RedisText{"GET", location_->chunk_key(object_->generation_of(first_), first_)},
-                    RedisReply::Kind::text);
+    command.restart("read the last chunk of an object in Redis",
+                    RedisText{"GET", location_->chunk_key(object_->generation_of(first_), first_)}, RedisReply::Kind::text);
     command.sink = filling_;
     const CancelAtTheEnd cancel{pipeline_, command};
     auto got = pipeline_.run(command, location_->deadline());
@@ -210,7 +216,8 @@ class RedisUpload {
     RedisCommand command;
     const std::chrono::milliseconds expiration = location_->options().expiration;
     if (expiration.count() != 0) {
-      command.restart("commit an object in Redis", RedisText{"SET", key, content, "PX", std::to_string(expiration.count())}, RedisReply::Kind::status);
+      command.restart("commit an object in Redis", RedisText{"SET", key, content, "PX", std::to_string(expiration.count())},
+                      RedisReply::Kind::status);
     } else {
       command.restart("commit an object in Redis", script(key, content), RedisReply::Kind::status);
     }
