@@ -92,7 +92,7 @@ class RedisBackend {
   ///         `not_found` all the same.
   [[nodiscard]] Result<void> remove() {
     if (auto taken = take_object("remove an object from Redis"); !taken) return taken;
-    return detail::clear_waste(*location_, location_->options().timeouts.operation, true);
+    return detail::clear_waste(*location_, detail::RedisClearing::removal);
   }
 
   /// Lets the object live for RedisOptions::expiration from now on, as every operation that goes to the store does.
@@ -105,6 +105,7 @@ class RedisBackend {
 
  private:
   friend class RedisStorage;
+  friend class RedisKeepAlive;
 
   /// Errors: std::bad_alloc.
   RedisBackend(detail::RedisPlaceRef place, const std::string& tag)
@@ -148,6 +149,7 @@ class RedisBackend {
     detail::RedisObjectRef removed;
     auto taken = state_.remove(operation, [&](detail::RedisObjectRef& object) -> Result<void> {
       removed = std::exchange(object, {});
+      location_->set_current({});
       return {};
     });
     if (removed) location_->add_waste(detail::removal_of(std::move(removed)));
@@ -157,7 +159,7 @@ class RedisBackend {
   void dispose() noexcept {
     if (!state_.check("destroy a Redis backend")) return;
     if (!take_object("destroy a Redis backend")) return;
-    [[maybe_unused]] const auto cleared = detail::clear_waste(*location_, location_->options().timeouts.cleanup, true);  // the rest expires
+    [[maybe_unused]] const auto cleared = detail::clear_waste(*location_, detail::RedisClearing::end);  // the rest expires
   }
 
   detail::RedisLocationRef location_;

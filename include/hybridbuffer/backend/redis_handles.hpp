@@ -63,6 +63,7 @@ class RedisWriter {
       if (upload_->changes_nothing()) return {};
       replaced = std::exchange(object, upload_->commit());
       if (replaced == object) replaced = {};
+      upload_->location().set_current(object);
       return {};
     });
     if (replaced) upload_->location().add_waste(detail::removal_of(std::move(replaced)));
@@ -90,7 +91,7 @@ class RedisWriter {
       upload_->give_up();
       upload_->rest();
       detail::RedisLocation& location = upload_->location();
-      [[maybe_unused]] const auto cleared = detail::clear_waste(location, location.options().timeouts.cleanup, false);  // what fails stays
+      [[maybe_unused]] const auto cleared = detail::clear_waste(location, detail::RedisClearing::closing);  // what fails stays
     }
     upload_.reset();
   }

@@ -40,6 +40,7 @@ struct RedisCommand {
   RedisReply reply{};
   Result<void> result{};  ///< once done
   bool is_split = false;  ///< it failed, and smaller ones may not
+  bool was_sent = false;  ///< a part of it may have left
   RedisLink* link = nullptr;
   std::optional<RedisAddress> asked{};
   unsigned redirections = 0;
@@ -51,7 +52,7 @@ struct RedisCommand {
     text = std::move(command);
     sink = {};
     expected = kind;
-    may_split = is_split = false;
+    may_split = is_split = was_sent = false;
     phase = Phase::idle;
     reply.clear();
     result = {};
@@ -139,6 +140,7 @@ class RedisLink {
     }
     command.reply.clear();
     command.link = this;
+    command.was_sent = true;
     has_unmarked_ = true;
     return true;
   }

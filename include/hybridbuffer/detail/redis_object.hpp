@@ -155,6 +155,18 @@ class RedisLocation {
   }
   [[nodiscard]] RedisClock::time_point deadline() const noexcept { return RedisClock::now() + options().timeouts.operation; }
 
+  /// The committed object, for whoever looks after the location from outside its backend.
+  [[nodiscard]] RedisObjectRef current() noexcept {
+    const LightGuard guard{lock_};
+    return current_;
+  }
+  void set_current(RedisObjectRef object) noexcept {  // by value: the old one ends outside the lock
+    const LightGuard guard{lock_};
+    std::swap(current_, object);
+  }
+  /// Keeps something for as long as this location lives.
+  void keep(std::shared_ptr<const void> companion) noexcept { companion_ = std::move(companion); }
+
   void add_waste(RedisWasteEntries&& entries) noexcept {
     const LightGuard guard{lock_};
     waste_.splice(waste_.end(), entries);
@@ -180,6 +192,8 @@ class RedisLocation {
   LightLock lock_;
   RedisWasteEntries waste_;
   RedisWasteEntries returning_;  // removed once
+  RedisObjectRef current_;
+  std::shared_ptr<const void> companion_;
 };
 
 using RedisLocationRef = std::shared_ptr<RedisLocation>;

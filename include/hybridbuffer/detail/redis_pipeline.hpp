@@ -26,13 +26,17 @@ namespace hybridbuffer::detail {
 /// Every command must be one that may run twice, and whose effect does not depend on those beside it.
 class RedisPipeline {
  public:
-  RedisPipeline(RedisPlaceRef place, std::uint16_t slot) noexcept : place_{std::move(place)}, slot_{slot} {}
+  RedisPipeline(RedisPlaceRef place, std::uint16_t slot) noexcept
+      : place_{std::move(place)}, slot_{slot}, attempts_{place_->options().retry.attempts} {}
   RedisPipeline(const RedisPipeline&) = delete;
   RedisPipeline& operator=(const RedisPipeline&) = delete;
   ~RedisPipeline() { release(); }
 
   [[nodiscard]] RedisPlace& place() const noexcept { return *place_; }
   [[nodiscard]] const RedisPlaceRef& place_ref() const noexcept { return place_; }
+
+  /// Gives up at the first failure.
+  void try_once() noexcept { attempts_ = 1; }
 
   /// Takes a command; it runs whenever somebody drives. Errors: std::bad_alloc.
   void submit(RedisCommand& command) {
@@ -328,7 +332,7 @@ class RedisPipeline {
   void fail_attempt(Error why) {
     const bool can_pass = why.is_indeterminate() || why == errc::io;
     ++failures_;
-    if (!can_pass || failures_ >= place_->options().retry.attempts) {
+    if (!can_pass || failures_ >= attempts_) {
       end_all(why);
       return;
     }
@@ -381,6 +385,7 @@ class RedisPipeline {
 
   RedisPlaceRef place_;
   std::uint16_t slot_;
+  unsigned attempts_;
   std::vector<RedisCommand*> commands_;  // not done, in their order
   std::vector<std::unique_ptr<RedisLink>> links_;
   std::size_t waiting_ = 0;  // commands that are to be sent

@@ -55,6 +55,18 @@ class RedisPlace {
     return options_.expiration.count() != 0 ? options_.expiration : std::chrono::milliseconds{without_expiration};
   }
 
+  /// How long a destructor may take for its removals, and whether it may try again. After one that could not reach the store the others are
+  /// short until somebody did: a thousand locations do not take a thousand times as long.
+  struct Cleanup {
+    std::chrono::milliseconds limit;
+    bool once;
+  };
+  [[nodiscard]] Cleanup cleanup() const noexcept {
+    const bool is_short = is_out_of_reach_.load(std::memory_order_relaxed);
+    return {is_short ? options_.timeouts.cleanup / 4 : options_.timeouts.cleanup, is_short};
+  }
+  void note_cleanup(bool reached) noexcept { is_out_of_reach_.store(!reached, std::memory_order_relaxed); }
+
   /// The server to ask for a slot. Errors: those of a sentinel; std::bad_alloc.
   [[nodiscard]] Result<RedisAddress> address_for(std::uint16_t slot, RedisClock::time_point deadline) {
     {
@@ -222,6 +234,7 @@ class RedisPlace {
   std::unique_ptr<std::array<std::uint16_t, slot_count>> owners_;
   std::size_t turn_ = 0;
   std::optional<RedisClock::time_point> learnt_;
+  std::atomic<bool> is_out_of_reach_{false};
   std::atomic<Local*> local_{nullptr};
 };
 

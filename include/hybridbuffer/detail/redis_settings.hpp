@@ -12,10 +12,9 @@ namespace hybridbuffer::detail {
 
 /// Errors: `invalid_argument` that names the setting, and no value.
 [[nodiscard]] inline Result<void> check_redis_options(const RedisOptions& options) noexcept {
-  constexpr OperationName settings{"read the settings of a Redis storage"};
   constexpr std::size_t most_chunk_bytes = std::size_t{512} << 20U;
   constexpr std::chrono::hours longest{24 * 366 * 100};
-  const auto wrong = [](const char* what) { return failure(errc::invalid_argument, settings, what); };
+  const auto wrong = [](const char* what) { return failure(errc::invalid_argument, "read the settings of a Redis storage", what); };
   const auto is_time = [&](std::chrono::milliseconds time) { return time.count() > 0 && time <= longest; };
   if (options.servers.empty()) return wrong("servers: none");
   if (std::any_of(options.servers.begin(), options.servers.end(), [](const RedisAddress& one) { return one.host.empty(); })) {

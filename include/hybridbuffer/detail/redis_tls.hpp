@@ -27,7 +27,7 @@ namespace hybridbuffer::detail {
 /// The settings of TLS, read once.
 struct RedisTlsContext {
   struct Free {
-    void operator()(SSL_CTX* context) const noexcept { ::SSL_CTX_free(context); }
+    void operator()(SSL_CTX* one) const noexcept { ::SSL_CTX_free(one); }
   };
   std::unique_ptr<SSL_CTX, Free> context{};
   bool verify = true;
@@ -37,21 +37,21 @@ struct RedisTlsContext {
     auto made = std::make_shared<RedisTlsContext>();
     made->verify = options.verify;
     made->context.reset(::SSL_CTX_new(::TLS_client_method()));
-    SSL_CTX* const context = made->context.get();
-    if (context == nullptr) throw std::bad_alloc{};
-    ::SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    ::SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX* const settings = made->context.get();
+    if (settings == nullptr) throw std::bad_alloc{};
+    ::SSL_CTX_set_min_proto_version(settings, TLS1_2_VERSION);
+    ::SSL_CTX_set_mode(settings, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (options.verify) {
-      ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-      const bool loaded = options.ca_file.empty() ? ::SSL_CTX_set_default_verify_paths(context) == 1
-                                                  : ::SSL_CTX_load_verify_locations(context, options.ca_file.c_str(), nullptr) == 1;
+      ::SSL_CTX_set_verify(settings, SSL_VERIFY_PEER, nullptr);
+      const bool loaded = options.ca_file.empty() ? ::SSL_CTX_set_default_verify_paths(settings) == 1
+                                                  : ::SSL_CTX_load_verify_locations(settings, options.ca_file.c_str(), nullptr) == 1;
       ::ERR_clear_error();
       if (!loaded) return failure(errc::invalid_argument, "read the settings of a Redis storage", "tls.ca_file: cannot be read");
     }
     if (!options.certificate_file.empty()) {
       const std::string& key = options.key_file.empty() ? options.certificate_file : options.key_file;
-      const bool loaded = ::SSL_CTX_use_certificate_chain_file(context, options.certificate_file.c_str()) == 1 &&
-                          ::SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) == 1;
+      const bool loaded = ::SSL_CTX_use_certificate_chain_file(settings, options.certificate_file.c_str()) == 1 &&
+                          ::SSL_CTX_use_PrivateKey_file(settings, key.c_str(), SSL_FILETYPE_PEM) == 1;
       ::ERR_clear_error();
       if (!loaded) return failure(errc::invalid_argument, "read the settings of a Redis storage", "tls.certificate_file: cannot be read");
     }

@@ -212,16 +212,26 @@ inline void refresh_object(RedisPipeline& pipeline, const RedisLocation& locatio
   return {};
 }
 
-/// Removes what a location has to remove; with `again` also what was removed once and may have returned.
-/// Errors: the first; what could not be removed is tried again the next time.
-[[nodiscard]] inline Result<void> clear_waste(RedisLocation& location, std::chrono::milliseconds limit, bool again) noexcept {
+/// When a location's waste is removed.
+enum class RedisClearing : unsigned char {
+  removal,  // remove(): all, in the time of an operation
+  closing,  // beside another call
+  end,      // the location's: all, once more too what may have returned
+};
+
+/// Removes what a location has to remove. Errors: the first; what could not be removed is tried again the next time.
+[[nodiscard]] inline Result<void> clear_waste(RedisLocation& location, RedisClearing when) noexcept {
+  const bool again = when != RedisClearing::closing;
   RedisWasteEntries entries = location.take_waste(again);
   if (entries.empty()) return {};
+  const RedisPlace::Cleanup cleanup =
+      when == RedisClearing::removal ? RedisPlace::Cleanup{location.options().timeouts.operation, false} : location.place().cleanup();
   RedisWasteEntries gone;
   Result<void> verdict{};
   try {
-    const auto end = RedisClock::now() + limit;
+    const auto end = RedisClock::now() + cleanup.limit;
     RedisPipeline pipeline{location.place_ref(), location.slot()};
+    if (cleanup.once) pipeline.try_once();
     while (!entries.empty()) {
       verdict = remove_entry(pipeline, location, entries.front(), end);
       if (!verdict) break;
@@ -230,6 +240,7 @@ inline void refresh_object(RedisPipeline& pipeline, const RedisLocation& locatio
   } catch (const std::bad_alloc&) {
     verdict = failure(errc::no_space, "remove from Redis", "out of memory");
   }
+  location.place().note_cleanup(verdict || !verdict.error().is_indeterminate());
   std::erase_if(gone, [&](const RedisWasteEntry& entry) { return !entry.may_return || again; });
   location.add_returning(std::move(gone));
   location.add_waste(std::move(entries));

@@ -44,6 +44,7 @@ class RedisUpload {
   RedisUpload& operator=(const RedisUpload&) = delete;
   ~RedisUpload() {
     watch_.cancel(pipeline_);
+    last_watch_.cancel(pipeline_);
     for (const auto& command : under_way_) pipeline_.cancel(*command);
   }
 
@@ -83,13 +84,13 @@ class RedisUpload {
     if (!filling_.empty()) {
       if (auto sent = send(filling_); !sent) return sent;
     }
-    if (next_ != first_) watch_.ask(pipeline_, location_->chunk_key(generation_, first_));
+    if (next_ != first_) last_watch_.ask(pipeline_, location_->chunk_key(generation_, first_));
     if (auto waited = wait_until(0); !waited) return waited;
-    pipeline_.drive(location_->deadline(), [&] { return !watch_.is_under_way(); });
-    if (watch_.is_due(location_->place().lease())) {
+    pipeline_.drive(location_->deadline(), [&] { return !last_watch_.is_under_way(); });
+    if (last_watch_.is_due(location_->place().lease())) {
       if (auto refreshed = refresh_mine(); !refreshed) return refreshed;
     }
-    if (watch_.is_gone()) return failure(errc::corrupted, "close a writer to Redis", "its chunks have expired or were evicted");
+    if (last_watch_.is_gone()) return failure(errc::corrupted, "close a writer to Redis", "its chunks have expired or were evicted");
     if (auto committed = store_manifest(); !committed) return committed;
     pipeline_.rest();
     return {};
@@ -119,17 +120,19 @@ class RedisUpload {
     }
     bool may_return = has_failed_;
     try {
-      pipeline_.settle(RedisClock::now() + location_->options().timeouts.cleanup / 2);
+      pipeline_.settle(RedisClock::now() + location_->place().cleanup().limit / 2);
     } catch (const std::bad_alloc&) {
       may_return = true;
     }
     watch_.cancel(pipeline_);
+    last_watch_.cancel(pipeline_);
     for (const auto& command : under_way_) {
+      has_sent_ = has_sent_ || command->was_sent;
       may_return = may_return || command->phase != RedisCommand::Phase::done || !command->result;
       pipeline_.cancel(*command);
     }
     under_way_.clear();
-    if (next_ == first_ && !has_manifest_) return;
+    if (!has_sent_ && !has_manifest_) return;
     mine_.front() = {.manifest = has_manifest_ ? generation_ : 0, .run = {generation_, first_, next_ - first_}, .may_return = may_return};
     location_->add_waste(std::move(mine_));
   }
@@ -202,6 +205,7 @@ class RedisUpload {
         has_failed_ = true;
         return under_way_.front()->result;
       }
+      has_sent_ = true;
       under_way_.front()->text = {};
       free_.push_back(std::move(under_way_.front()));
       under_way_.pop_front();
@@ -259,6 +263,7 @@ class RedisUpload {
   std::uint64_t first_;  // chunk of this writer
   std::uint64_t next_;
   bool has_begun_ = false;
+  bool has_sent_ = false;      // a chunk
   bool has_manifest_ = false;  // it may be there
   bool has_failed_ = false;
   bool is_committed_ = false;
@@ -269,6 +274,7 @@ class RedisUpload {
   std::deque<std::unique_ptr<RedisCommand>> under_way_;
   std::vector<std::unique_ptr<RedisCommand>> free_;
   RedisWatch watch_;
+  RedisWatch last_watch_;
   RedisPipeline pipeline_;  // last: it lets go of the commands first
 };
 
