@@ -25,20 +25,20 @@ void require(bool holds, const char* what) {
 template <class First, class Second>
 class Tee {
  public:
-  Tee(First& first, Second& second) : first_{first}, second_{second} {}
+  Tee(First& first, Second& second) : first_{&first}, second_{&second} {}
 
   Result<void> write(std::span<const std::byte> bytes) {
-    const auto before = first_.size();
-    if (auto done = first_.append(bytes); !done) return done;
-    auto done = second_.append(bytes);  // a failed append changes nothing
-    if (!done && !first_.truncate(before)) return failure(errc::corrupted, "undo one half of a tee");
+    const auto before = first_->size();
+    if (auto done = first_->append(bytes); !done) return done;
+    auto done = second_->append(bytes);  // a failed append changes nothing
+    if (!done && !first_->truncate(before)) return failure(errc::corrupted, "undo one half of a tee");
     return done;
   }
   Result<void> close() { return {}; }  // both buffers stay open
 
  private:
-  First& first_;
-  Second& second_;
+  First* first_;
+  Second* second_;
 };
 static_assert(writer<Tee<HybridBuffer<>, HybridBuffer<>>>);
 // [tee]
