@@ -43,6 +43,13 @@ class Tee {
 static_assert(writer<Tee<HybridBuffer<>, HybridBuffer<>>>);
 // [tee]
 
+template <class First, class Second>
+bool have_the_same(const First& first, const Second& second) {
+  const auto left = first.to_string();
+  const auto right = second.to_string();
+  return left && right && *left == *right;
+}
+
 }  // namespace
 
 int main() {
@@ -57,7 +64,7 @@ int main() {
   // [tee_use]
 
   require(copied == source.size() && on_disk.is_spilled() && in_memory.is_spilled(), "all of it went to both storages");
-  require(on_disk.to_string() == in_memory.to_string() && source.seek(0) && on_disk.to_string() == source.to_string(), "the same bytes");
+  require(have_the_same(on_disk, in_memory) && source.seek(0) && have_the_same(on_disk, source), "the same bytes");
 
   const auto size = on_disk.size();
   const std::string too_much(2_MiB, 'x');
@@ -65,7 +72,7 @@ int main() {
   require(!refused && refused.error() == errc::limit_exceeded, "the second refuses what exceeds its limit");
   require(on_disk.size() == size && in_memory.size() == size, "and neither keeps any of it");
   require(both.write(std::as_bytes(std::span{std::string_view{"end"}})).has_value(), "the next write goes on behind what both have");
-  require(on_disk.to_string() == in_memory.to_string() && on_disk.size() == size + 3, "the same bytes");
+  require(have_the_same(on_disk, in_memory) && on_disk.size() == size + 3, "the same bytes");
   std::printf("%zu bytes in a file and in memory\n", static_cast<std::size_t>(on_disk.size()));
   return 0;
 }
