@@ -15,7 +15,7 @@ function(configure result output)
 endfunction()
 
 file(REMOVE_RECURSE ${PREFIX})
-install_component(Unspecified)
+install_component(development)
 file(GLOB_RECURSE kit_files ${PREFIX}/*conformance* ${PREFIX}/*Conformance*)
 if(kit_files)
   message(FATAL_ERROR "the kit was installed although nobody asked for it: ${kit_files}")

@@ -159,7 +159,7 @@ Result<std::uint64_t> take_upload(Connection& connection, const std::string& dir
   const auto head = read_head(connection);
   if (!head) return std::unexpected{head.error()};
   Upload body{SegmentedMemory<>{}, Capped{SpillAt{in_memory}, largest_upload}, FileStorage{{.directory = directory}}};
-  const auto spooled = head->is_chunked ? spool_chunks(connection, body) : spool(connection, *head->length, body);
+  const auto spooled = head->length ? spool(connection, *head->length, body) : spool_chunks(connection, body);
   if (!spooled) return std::unexpected{spooled.error()};  // what had come is gone with the buffer
   const auto named = body.publish(directory + "/" + head->target, PublishMode::replace);
   if (!named) return std::unexpected{named.error()};
@@ -205,7 +205,7 @@ void serve(int listener, const std::string& directory) {
 std::string put(std::uint16_t port, const std::string& head, std::string_view body) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-  require(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "connect");
+  require(socket >= 0 && ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "connect");
   require(send_all(socket, head + "\r\n") && send_all(socket, body) && ::shutdown(socket, SHUT_WR) == 0, "send a request");
   Connection connection{socket};
   auto answer = connection.read_line();
@@ -242,7 +242,7 @@ int main() {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
   socklen_t length = sizeof address;
-  require(::bind(listener, reinterpret_cast<const sockaddr*>(&address), length) == 0 && ::listen(listener, 8) == 0 &&
+  require(listener >= 0 && ::bind(listener, reinterpret_cast<const sockaddr*>(&address), length) == 0 && ::listen(listener, 8) == 0 &&
               ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0,
           "listen");
   const std::uint16_t port = ntohs(address.sin_port);
