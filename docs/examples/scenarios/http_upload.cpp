@@ -159,7 +159,8 @@ Result<std::uint64_t> take_upload(Connection& connection, const std::string& dir
   const auto head = read_head(connection);
   if (!head) return std::unexpected{head.error()};
   Upload body{SegmentedMemory<>{}, Capped{SpillAt{in_memory}, largest_upload}, FileStorage{{.directory = directory}}};
-  const auto spooled = head->length ? spool(connection, *head->length, body) : spool_chunks(connection, body);
+  const auto length = head->length;
+  const auto spooled = length ? spool(connection, *length, body) : spool_chunks(connection, body);
   if (!spooled) return std::unexpected{spooled.error()};  // what had come is gone with the buffer
   const auto named = body.publish(directory + "/" + head->target, PublishMode::replace);
   if (!named) return std::unexpected{named.error()};

@@ -101,6 +101,7 @@ int main() {
       consumers.emplace_back([&, index] { received[index] = consume(queues[index], budget); });
     };
     std::vector<std::jthread> producers;
+    producers.reserve(queues.size());
     start_consumer(0);
     start_consumer(1);
     for (ByteQueue& queue : queues) producers.emplace_back([&queue] { produce(queue); });
