@@ -11,6 +11,7 @@
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/spill/spill_policy.hpp>
 #include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/version.hpp>
 
 #include <algorithm>
 #include <array>

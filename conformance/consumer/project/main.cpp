@@ -6,6 +6,11 @@
 #include <span>
 #include <string_view>
 
+#ifdef PACKAGE_VERSION
+consteval int as_number(int major, int minor, int patch) { return major * 10000 + minor * 100 + patch; }
+static_assert(HYBRIDBUFFER_VERSION == as_number(PACKAGE_VERSION), "the headers are of the version that the package says");
+#endif
+
 // Bytes go in and come back: proof that what was found includes, compiles and links.
 int main() {
   constexpr std::string_view sent = "from another project";
