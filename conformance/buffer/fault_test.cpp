@@ -13,6 +13,8 @@
 namespace hybridbuffer::testing {
 namespace {
 
+BOOST_TEST_GLOBAL_FIXTURE(FaultCount);
+
 using enum Capability;
 using Compositions = std::tuple<                                         //
     Composition<SmallBlockStorage, SpillAt>,                             //
