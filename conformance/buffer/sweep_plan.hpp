@@ -26,10 +26,10 @@ struct Way {
 
   Kind kind = Kind::system;
   bool for_ever = false;
-  bool gives_up = false;                                     ///< the run ends with the first failed call
-  Fault storage{};                                           ///< of a storage call
-  ProcessFaults::Mode system = ProcessFaults::Mode::none;    ///< of a system call
-  int error = 0;                                             ///< its errno, with Mode::fail
+  bool gives_up = false;                                   ///< the run ends with the first failed call
+  Fault storage{};                                         ///< of a storage call
+  ProcessFaults::Mode system = ProcessFaults::Mode::none;  ///< of a system call
+  int error = 0;                                           ///< its errno, with Mode::fail
 
   [[nodiscard]] std::string name() const {
     static constexpr std::array<const char*, 5> modes{"none", "errno ", "moves less", "moves nothing", "is interrupted"};
@@ -120,8 +120,10 @@ class SweepPlan {
     return armed.kind == Way::Kind::storage ? FaultPlan::next(call) : std::nullopt;
   }
   [[nodiscard]] static std::unexpected<Error> failure() noexcept { return FaultPlan::failure(); }
-  /// A removal of a name may have failed for ever: the name stays.
-  [[nodiscard]] static bool may_leave_name() noexcept { return armed.kind == Way::Kind::system && armed.for_ever; }
+  /// A read of 0 bytes is a source's end.
+  [[nodiscard]] static bool ends_sources() noexcept { return armed.system == ProcessFaults::Mode::move_nothing; }
+  /// A name that cannot be removed stays.
+  [[nodiscard]] static bool may_leave_names() noexcept { return armed.kind == Way::Kind::system && armed.for_ever; }
 
  private:
   static void disarm() noexcept {
@@ -134,6 +136,7 @@ class SweepPlan {
     switch (ProcessFaults::last()) {
       case SystemCall::seek:
       case SystemCall::status: return error == errc::invalid_argument;  // of a descriptor that the caller gave
+      case SystemCall::map: return error == errc::no_space;             // a page for a key
       case SystemCall::sync: return error == errc::unavailable;
       case SystemCall::copy_range:
       case SystemCall::send_file:

@@ -72,32 +72,24 @@ std::unique_ptr<Subject> subject_of(MakeSpill make_spill, const AnyStorage& stor
   return std::make_unique<SubjectOf<decltype(make)>>(make);
 }
 
-/// Completes a composition: what its policies promise, and how it is made over `storage`. Memory may hold a chunk more than is granted:
-/// what a source delivered before the spill behind it failed.
+/// Completes a composition: what its policies promise, and how it is made over `storage`.
 Composition composition(std::uint64_t choice, const AnyStorage& storage) {
   constexpr std::uint64_t threshold = 100;
-  Composition made{.name = "policies " + std::to_string(choice), .make = {}, .threshold = threshold, .most_in_memory = threshold + 16};
+  Composition made{.name = "policies " + std::to_string(choice), .make = {}, .threshold = threshold, .most_in_memory = threshold};
   switch (choice) {
-    case 0:
-      made.make = [=] { return subject_of<SegmentedMemory<16>, SpillAt>([] { return SpillAt{threshold}; }, storage); };
-      break;
+    case 0: made.make = [=] { return subject_of<SegmentedMemory<16>, SpillAt>([] { return SpillAt{threshold}; }, storage); }; break;
     case 1: {
       const MemoryBudget budget{threshold};
       made.budget = budget;
-      made.most_in_memory = threshold + 4096;
       made.make = [=] { return subject_of<ContiguousMemory, SharedBudget>([=] { return SharedBudget{budget}; }, storage); };
       break;
     }
     case 2:
       made.content_limit = 5000;
-      made.most_in_memory = threshold + 64;
-      made.make = [=] {
-        return subject_of<InlineMemory<64>, Capped<SpillAt>>([] { return Capped{SpillAt{threshold}, 5000}; }, storage);
-      };
+      made.make = [=] { return subject_of<InlineMemory<64>, Capped<SpillAt>>([] { return Capped{SpillAt{threshold}, 5000}; }, storage); };
       break;
     default:
-      made.threshold = 0;
-      made.most_in_memory = 4096;
+      made.threshold = made.most_in_memory = 0;
       made.make = [=] { return subject_of<SegmentedMemory<4096>, AlwaysSpill>([] { return AlwaysSpill{}; }, storage); };
       break;
   }

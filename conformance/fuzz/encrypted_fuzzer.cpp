@@ -47,8 +47,7 @@ struct Location {
   [[nodiscard]] bool may_be(std::uint64_t offset, std::span<const std::byte> bytes) const {
     for (std::size_t i = 0; i < bytes.size(); ++i) {
       const std::uint64_t at = offset + i;
-      const bool is_discarded =
-          std::ranges::any_of(discarded, [&](const auto& range) { return at >= range.first && at < range.second; });
+      const bool is_discarded = std::ranges::any_of(discarded, [&](const auto& range) { return at >= range.first && at < range.second; });
       if (!is_discarded && bytes[i] != (*content)[static_cast<std::size_t>(at)]) return false;
     }
     return true;
@@ -58,7 +57,8 @@ struct Location {
 /// What a failure of a call on the location may be: nothing fails while nobody touched the store.
 void accept(const Location& location, const Error& error) {
   require(location.is_touched, "nothing fails on a store that nobody touched");
-  require(error == errc::corrupted || error == errc::not_found || error == errc::invalid_argument || error == errc::io, "a failure is one of damage");
+  require(error == errc::corrupted || error == errc::not_found || error == errc::invalid_argument || error == errc::io,
+          "a failure is one of damage");
 }
 
 void write(Location& location, bool extends, std::size_t count, std::size_t piece, std::uint64_t salt) {
@@ -142,8 +142,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (int step = 0; step < 60 && !choices.is_exhausted(); ++step) {
     const std::uint64_t length = one.content ? one.content->size() : 0;
     switch (choices.below(8)) {
-      case 0: write(one, true, static_cast<std::size_t>(choices.below(300)), 1 + static_cast<std::size_t>(choices.below(255)), salt++); break;
-      case 1: write(one, false, static_cast<std::size_t>(choices.below(600)), 1 + static_cast<std::size_t>(choices.below(255)), salt++); break;
+      case 0:
+        write(one, true, static_cast<std::size_t>(choices.below(300)), 1 + static_cast<std::size_t>(choices.below(255)), salt++);
+        break;
+      case 1:
+        write(one, false, static_cast<std::size_t>(choices.below(600)), 1 + static_cast<std::size_t>(choices.below(255)), salt++);
+        break;
       case 2: {
         const std::uint64_t cut = choices.up_to(length);
         if (const auto done = one.backend.shrink(cut); !done) {

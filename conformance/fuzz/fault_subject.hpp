@@ -88,10 +88,12 @@ class FaultSubject final : public Subject {
     return retried("append", [&] { return inner_->append(code_point); });
   }
   [[nodiscard]] Result<std::uint64_t> read_from(PieceSource& source, std::uint64_t limit) override {
-    return resumed("read_from", limit, &Observation::size, [&](std::uint64_t left) { return inner_->read_from(source, left); });
+    return within_grant(
+        resumed("read_from", limit, &Observation::size, [&](std::uint64_t left) { return inner_->read_from(source, left); }));
   }
   [[nodiscard]] Result<std::uint64_t> read_from(int descriptor, std::uint64_t limit) override {
-    return resumed("read_from", limit, &Observation::size, [&](std::uint64_t left) { return inner_->read_from(descriptor, left); });
+    return within_grant(
+        resumed("read_from", limit, &Observation::size, [&](std::uint64_t left) { return inner_->read_from(descriptor, left); }));
   }
 
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> out) override {
@@ -222,17 +224,26 @@ class FaultSubject final : public Subject {
 
   /// For transfers: what was moved before the failure counts, and the retry moves the rest. `moving` is what tells how much.
   template <class Call>
-  Result<std::uint64_t> resumed(std::string_view name, std::uint64_t limit, std::uint64_t Observation::*moving, Call&& call) {
+  Result<std::uint64_t> resumed(std::string_view name, std::uint64_t limit, std::uint64_t Observation::* moving, Call&& call) {
+    met_fault_ = false;
     const std::uint64_t start = inner_->observe().*moving;
     auto outcome = once([&] { return call(limit); });
     if (failed_of_fault(outcome)) {
       const std::uint64_t moved = inner_->observe().*moving - start;
+      met_fault_ = true;
       if (moved > limit) broken(name, "moved more than its limit");
       outcome = once([&] { return call(limit - moved); });
       if (outcome) *outcome += moved;
     }
     go_on();
     return outcome;
+  }
+
+  /// What a source delivered before the spill behind it failed lies in memory, by at most a window beyond the grant, up to the next spill.
+  Result<std::uint64_t> within_grant(Result<std::uint64_t> taken) {
+    if (!met_fault_) return taken;
+    if (auto spilled = inner_->spill(); !spilled) return std::unexpected{spilled.error()};
+    return taken;
   }
 
   /// For calls that empty the buffer also where they report that something could not be removed.
@@ -249,6 +260,7 @@ class FaultSubject final : public Subject {
 
   std::unique_ptr<Subject> inner_;
   FaultSchedule& schedule_;
+  bool met_fault_ = false;  // in the last transfer
 };
 
 }  // namespace hybridbuffer::testing

@@ -119,8 +119,9 @@ void read_words(std::string_view text) {
   }
   static_cast<void>(s3_time(text));
   if (is_s3_word(text)) {
-    require(std::ranges::none_of(text, [](unsigned char c) { return std::iscntrl(c) != 0 || std::isspace(c) != 0 || c == '/' || c == '='; }),
-            "a word holds nothing but a name");
+    require(
+        std::ranges::none_of(text, [](unsigned char c) { return std::iscntrl(c) != 0 || std::isspace(c) != 0 || c == '/' || c == '='; }),
+        "a word holds nothing but a name");
   }
   for (const long status : {0L, 200L, 307L, 404L, 503L}) static_cast<void>(failure_of_s3(status, text));
   if (is_credential_service(text)) {

@@ -106,7 +106,8 @@ Verdict judge_for_process(SystemCall kind, int first, int second) noexcept {
   process.calls.fetch_add(1, relaxed);
   const std::uint64_t k = process.k.load(relaxed);
   const Mode mode = process.mode.load(relaxed);
-  if (k == 0 || ((mode == Mode::move_less || mode == Mode::move_nothing) && !moves_bytes(kind)) || (mode == Mode::interrupt && !can_be_interrupted(kind)))
+  if (k == 0 || ((mode == Mode::move_less || mode == Mode::move_nothing) && !moves_bytes(kind)) ||
+      (mode == Mode::interrupt && !can_be_interrupted(kind)))
     return Verdict::run;
   if (root_count != 0 && first != by_name && !is_beneath_a_root(first) && !is_beneath_a_root(second)) return Verdict::run;
   const std::uint64_t number = process.counted.fetch_add(1, relaxed) + 1;

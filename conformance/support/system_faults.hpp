@@ -83,10 +83,10 @@ class ProcessFaults {
  public:
   enum class Mode : std::uint8_t {
     none,
-    fail,       ///< with the given errno, and without an effect
-    move_less,  ///< half of what was asked, one byte at least; counts only calls that move bytes
+    fail,          ///< with the given errno, and without an effect
+    move_less,     ///< half of what was asked, one byte at least; counts only calls that move bytes
     move_nothing,  ///< the answer is 0; counts only calls that move bytes
-    interrupt,  ///< EINTR; counts only calls that a signal can interrupt
+    interrupt,     ///< EINTR; counts only calls that a signal can interrupt
   };
 
   /// Only calls on files beneath `root` count for a fault, and those that go by name; may be called for several. Without: all.

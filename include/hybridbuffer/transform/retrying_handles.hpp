@@ -87,7 +87,6 @@ class RetriedLocation {
     return std::unexpected{error};
   }
   [[nodiscard]] static Result<KnownSize> known(const Result<std::uint64_t>& size) {
-    if (!size && size.error() == errc::unsupported) return KnownSize{.presence = Presence::unknown};  // an erased handle has none
     if (!size) return std::unexpected{size.error()};
     return KnownSize{Presence::present, *size};
   }
