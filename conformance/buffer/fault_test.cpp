@@ -66,5 +66,8 @@ BOOST_AUTO_TEST_CASE(every_kind_of_call_has_failed) {
   }
 }
 
+// The last case: what the others add up to.
+BOOST_AUTO_TEST_CASE(so_many_faults_were_injected) { BOOST_TEST((sanitized || FaultCount::total > 80'000U)); }
+
 }  // namespace
 }  // namespace hybridbuffer::testing
