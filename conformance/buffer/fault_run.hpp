@@ -118,8 +118,12 @@ class Run {
       const std::uint64_t more = consumed() - gone;
       expect(buffer_.size() - size == more, "size() does not tell what was taken from the source");
       add(bytes.subspan(static_cast<std::size_t>(gone), static_cast<std::size_t>(more)));
-      if (!taken || !*taken) after_failure(tries);
-      else if (expect(**taken == more, "read_from counts other bytes than it took"), more == 0) after_nothing(tries);
+      if (!taken || !*taken) {
+        after_failure(tries);
+        continue;
+      }
+      expect(**taken == more, "read_from counts other bytes than it took");
+      if (more == 0) after_nothing(tries);
     }
   }
   template <class Call>
@@ -227,8 +231,12 @@ class Run {
       const std::uint64_t done = accepted() - had;
       expect(buffer_.tell() == start + done, "tell() does not say what the sink accepted");
       tell_ = static_cast<std::size_t>(start + done);
-      if (!given || !*given) after_failure(tries);
-      else if (expect(**given == done - before, "write_to counts other bytes than the sink accepted"), done == before) after_nothing(tries);
+      if (!given || !*given) {
+        after_failure(tries);
+        continue;
+      }
+      expect(**given == done - before, "write_to counts other bytes than the sink accepted");
+      if (done == before) after_nothing(tries);
     }
   }
   void write_to_sink(std::uint64_t count) {
