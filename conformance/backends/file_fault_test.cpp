@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "../support/allocation_faults.hpp"
+#include "../support/fault_count.hpp"
 #include "../support/system_faults.hpp"
 #include "file_scenarios.hpp"
 #include "file_support.hpp"
@@ -22,6 +23,8 @@ namespace {
 using namespace hybridbuffer;
 using namespace hybridbuffer::testing;
 using namespace hybridbuffer::testing::file_scenarios;
+
+BOOST_TEST_GLOBAL_FIXTURE(FaultCount);
 
 std::vector<int> ways_to_fail(SystemCall call) {
   constexpr int less = SystemFault::moves_less;
@@ -79,6 +82,7 @@ void check_with_fault(const Scenario& scenario, SystemCall call, SystemFault fau
     const SystemFaults failing{fault};
     acted = scenario.act(world);
     BOOST_TEST(failing.fired() > 0U);
+    FaultCount::total += failing.fired();
   }
   const bool name_may_stay = call == SystemCall::unlink_at && fault.for_ever;
   BOOST_TEST((name_may_stay || world.names().empty()));
@@ -150,6 +154,7 @@ BOOST_AUTO_TEST_CASE(every_allocation_of_every_operation_may_fail) {
         BOOST_TEST(scenario.done(world));
         if (!has_fired) break;
         ++fired;
+        ++FaultCount::total;
       }
     }
   }

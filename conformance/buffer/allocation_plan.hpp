@@ -32,6 +32,9 @@ class AllocationPlan {
 
   /// What came out of a failed call: std::bad_alloc where `error` is null.
   [[nodiscard]] static bool explains(const Error* error) noexcept { return error == nullptr || *error == errc::no_space; }
+  /// As FaultPlan's.
+  [[nodiscard]] static bool ends_sources() noexcept { return false; }
+  [[nodiscard]] static bool may_leave_names() noexcept { return false; }
   /// No storage call fails.
   [[nodiscard]] static std::optional<FaultEffect> next(StorageCall /*call*/) noexcept { return std::nullopt; }
   [[nodiscard]] static std::unexpected<Error> failure() noexcept { return hybridbuffer::failure(errc::io, "fail as planned"); }

@@ -21,6 +21,8 @@
 namespace hybridbuffer::testing {
 namespace {
 
+BOOST_TEST_GLOBAL_FIXTURE(FaultCount);
+
 const TemporaryDirectory& files_directory() {
   static const TemporaryDirectory directory{Medium::memory};
   return directory;
@@ -121,6 +123,7 @@ void fail_every_allocation(const Scenario& scenario) {
       }
       if (AllocationPlan::fired() == 0) break;
       ++faults;
+      FaultCount::total += AllocationPlan::fired();
     }
   }
   BOOST_TEST(faults > 0U, Scenario::name << " allocates nothing");

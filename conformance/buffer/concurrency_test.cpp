@@ -47,12 +47,12 @@ std::uint64_t seed() {
   return value;
 }
 
-/// Runs `work(index)` in every thread, all at once.
+/// Runs `work(index)` in `count` threads, all at once.
 template <class Work>
-void run_together(Work&& work) {
-  std::latch start{threads};
+void run_together(Work&& work, int count = threads) {
+  std::latch start{count};
   std::vector<std::thread> all;
-  for (int i = 0; i < threads; ++i) {
+  for (int i = 0; i < count; ++i) {
     all.emplace_back([&, i] {
       start.arrive_and_wait();
       work(static_cast<unsigned>(i));
@@ -195,6 +195,7 @@ bool change_at_random(Buffer& buffer, std::minstd_rand& random) {
 }
 
 BOOST_AUTO_TEST_CASE(a_budget_that_a_thousand_buffers_in_many_threads_share_is_never_exceeded_and_returns_to_0) {
+  constexpr unsigned sharers = 16;
   constexpr std::uint64_t total = 1_MiB;
   const MemoryBudget budget{total};
   std::atomic<bool> stop{false};
@@ -207,12 +208,12 @@ BOOST_AUTO_TEST_CASE(a_budget_that_a_thousand_buffers_in_many_threads_share_is_n
     }
   }};
 
-  run_together([&](unsigned index) {
+  const auto share = [&](unsigned index) {
     using Buffer = HybridBuffer<SegmentedMemory<1024>, SharedBudget, BasicMemoryBackend<1024>>;
     std::minstd_rand random{static_cast<unsigned>(seed()) + index};
     std::vector<Buffer> buffers;
-    for (int i = 0; i < 1000 / threads; ++i) buffers.emplace_back(SharedBudget{budget});
-    for (int i = 0; i < scaled(60'000); ++i) {
+    for (unsigned i = index; i < 1000; i += sharers) buffers.emplace_back(SharedBudget{budget});
+    for (int i = 0; i < scaled(runs_long_tier() ? 600'000 : 30'000); ++i) {
       Buffer& buffer = buffers[random() % buffers.size()];
       if (random() % 50 == 0) buffer = Buffer{SharedBudget{budget}};
       else if (!change_at_random(buffer, random)) ++wrong;
@@ -221,7 +222,8 @@ BOOST_AUTO_TEST_CASE(a_budget_that_a_thousand_buffers_in_many_threads_share_is_n
     std::uint64_t in_memory = 0;
     for (const Buffer& buffer : buffers) in_memory += buffer.stats().in_memory;
     if (in_memory > total) ++wrong;
-  });
+  };
+  run_together(share, sharers);
   stop.store(true);
   sampler.join();
 

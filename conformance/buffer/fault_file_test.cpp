@@ -14,6 +14,8 @@
 namespace hybridbuffer::testing {
 namespace {
 
+BOOST_TEST_GLOBAL_FIXTURE(FaultCount);
+
 /// Where the files of this program are; outlives the last test.
 const TemporaryDirectory& files_directory() {
   static const TemporaryDirectory directory{Medium::memory};

@@ -84,6 +84,10 @@ class FaultPlan {
     return error != nullptr && *error == armed.code;
   }
 
+  /// Whether the armed fault makes a source end before its end, or names stay that could not be removed.
+  [[nodiscard]] static bool ends_sources() noexcept { return false; }
+  [[nodiscard]] static bool may_leave_names() noexcept { return false; }
+
   /// Returns: how the call is to fail; nothing when it is not. Errors: std::bad_alloc, as planned.
   [[nodiscard]] static std::optional<FaultEffect> next(StorageCall call) {
     if (!running || countdown == 0) return std::nullopt;

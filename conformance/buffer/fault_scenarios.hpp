@@ -257,7 +257,10 @@ struct Publishing {
     expect(content_of(first) == published, "an append after publish() changed the published file");
     publish(run, first, PublishMode::replace);
     publish(run, target.file("second"), PublishMode::keep);
-    expect(names_in(target.path()).size() == 2, "publish() left other names behind");
+    for (const std::string& left : names_in(target.path())) {
+      expect(left == "first" || left == "second" || (Plan::may_leave_names() && left.starts_with("hybridbuffer-")),
+             "publish() left another name behind");
+    }
     expect(content_of(first) == run.content() && content_of(target.file("second")) == run.content(), "a published file changed");
   }
 

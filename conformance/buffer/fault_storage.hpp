@@ -86,23 +86,38 @@ class FaultyWriter {
   Live<HandleTag> live_;
 };
 
+/// After a read that failed in its middle its position is lost, so that every later call fails, too (READER-8).
 template <class Inner>
 class FaultyReader {
  public:
   explicit FaultyReader(Inner inner) : inner_{std::move(inner)} {}
 
   Result<std::size_t> read(std::span<std::byte> bytes) {
-    return with_fault(
-        StorageCall::read, [&] { return inner_.read(bytes); }, [&] { static_cast<void>(inner_.read(bytes.first(bytes.size() / 2))); });
+    const std::size_t count = bytes.size() / 2;
+    return at_position(StorageCall::read, [&] { return inner_.read(bytes); }, [&] { static_cast<void>(inner_.read(bytes.first(count))); });
   }
   Result<std::uint64_t> seek(std::int64_t offset, Whence whence)
     requires seeker<Inner>
   {
-    return with_fault(StorageCall::seek, [&] { return inner_.seek(offset, whence); });
+    const auto move = [&] { return inner_.seek(offset, whence); };
+    return at_position(StorageCall::seek, move, [&] { static_cast<void>(move()); });
   }
 
  private:
+  template <class Call, class Part>
+  auto at_position(StorageCall kind, Call&& call, Part&& part) -> decltype(call()) {
+    if (lost_) return std::unexpected{*lost_};
+    const auto effect = FaultPlan::next(kind);
+    if (!effect) return call();
+    if (*effect != FaultEffect::none) {
+      part();
+      lost_ = FaultPlan::failure().error();
+    }
+    return FaultPlan::failure();
+  }
+
   Inner inner_;
+  std::optional<Error> lost_;
   Live<HandleTag> live_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../support/fault_count.hpp"
 #include "fault_run.hpp"
 #include "fault_scenarios.hpp"
 #include "fault_storage.hpp"
@@ -115,6 +116,7 @@ void sweep(const Scenario& scenario, std::size_t stride = 1) {
       }
       if (FaultPlan::fired() == 0) break;
       ++faults;
+      FaultCount::total += FaultPlan::fired();
     }
   }
   BOOST_TEST(faults > modes.size() / stride, Scenario::name << " meets no faults");

@@ -13,6 +13,8 @@
 namespace hybridbuffer::testing {
 namespace {
 
+BOOST_TEST_GLOBAL_FIXTURE(FaultCount);
+
 using enum Capability;
 using Compositions = std::tuple<                                         //
     Composition<SmallBlockStorage, SpillAt>,                             //
@@ -63,6 +65,9 @@ BOOST_AUTO_TEST_CASE(every_kind_of_call_has_failed) {
     BOOST_TEST(FaultPlan::fired_of[kind] > 0U, storage_call_names[kind]);
   }
 }
+
+// The last case: what the others add up to.
+BOOST_AUTO_TEST_CASE(so_many_faults_were_injected) { BOOST_TEST((sanitized || FaultCount::total > 80'000U)); }
 
 }  // namespace
 }  // namespace hybridbuffer::testing

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model_streams.hpp"
+#include "random.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -10,30 +11,9 @@
 #include <string>
 
 /// \file
-/// Random numbers that a seed repeats, and bytes to append.
+/// The seed of a program, and bytes to append.
 
 namespace hybridbuffer::testing {
-
-/// Sequences of 64-bit numbers; equal seeds give equal ones on every machine. (SplitMix64)
-class Random {
- public:
-  explicit Random(std::uint64_t seed) noexcept : state_{seed} {}
-
-  [[nodiscard]] std::uint64_t next() noexcept {
-    std::uint64_t mixed = state_ += 0x9E3779B97F4A7C15U;
-    mixed = (mixed ^ (mixed >> 30U)) * 0xBF58476D1CE4E5B9U;
-    mixed = (mixed ^ (mixed >> 27U)) * 0x94D049BB133111EBU;
-    return mixed ^ (mixed >> 31U);
-  }
-  /// In [0, bound); 0 for bound 0.
-  [[nodiscard]] std::uint64_t below(std::uint64_t bound) noexcept { return bound == 0 ? 0 : next() % bound; }
-  /// In [0, most].
-  [[nodiscard]] std::uint64_t up_to(std::uint64_t most) noexcept { return below(most + 1); }
-  [[nodiscard]] bool one_in(std::uint64_t n) noexcept { return below(n) == 0; }
-
- private:
-  std::uint64_t state_;
-};
 
 /// The value of an environment variable that holds a number, else `otherwise`.
 [[nodiscard]] inline std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {

@@ -60,9 +60,12 @@ std::uint64_t mixed_seed(std::uint64_t seed, std::string_view name) {
 ModelRun::ModelRun(const Composition& composition, const BytePool& pool, std::uint64_t seed)
     : composition_{composition}, pool_{pool}, seed_{seed}, random_{mixed_seed(seed, composition.name)}, subject_{composition.make()} {}
 
+ModelRun::ModelRun(const Composition& composition, const BytePool& pool, View input)
+    : composition_{composition}, pool_{pool}, seed_{0}, random_{input}, subject_{composition.make()} {}
+
 void ModelRun::run(std::uint64_t operations) {
   compare_shape();
-  for (step_ = 1; step_ <= operations; ++step_) {
+  for (step_ = 1; step_ <= operations && !random_.is_exhausted(); ++step_) {
     keep_in_bounds();
     perform_one();
     compare_shape();

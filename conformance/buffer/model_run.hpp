@@ -48,8 +48,11 @@ struct Difference : std::runtime_error {
 class ModelRun {
  public:
   ModelRun(const Composition& composition, const BytePool& pool, std::uint64_t seed);
+  /// What is done is decided by `input`, which must outlive it.
+  ModelRun(const Composition& composition, const BytePool& pool, View input);
 
-  /// Performs and checks that many random operations, then closes the buffer. Errors: throws Difference.
+  /// Performs and checks that many random operations, fewer where an input decides and ends, then closes the buffer.
+  /// Errors: throws Difference.
   void run(std::uint64_t operations);
   /// How many appends went past what memory may hold.
   [[nodiscard]] std::uint64_t spilling_appends() const noexcept { return spilling_appends_; }

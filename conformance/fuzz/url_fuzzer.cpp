@@ -38,7 +38,9 @@ std::string put_together(const StorageUrl& url) {
   if (url.has_user_info() || !url.host().empty()) {
     text += "//";
     if (url.has_user_info()) text += encoded(url.user()) + ":" + encoded(url.password()) + "@";
-    const bool is_address = url.host().find(':') != std::string_view::npos;
+    // A colon may stand in a name, too, where it is encoded.
+    const bool is_address = url.host().find(':') != std::string_view::npos &&
+                            url.host().find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
     text += is_address ? "[" + std::string{url.host()} + "]" : encoded(url.host());
     if (url.port()) text += ":" + std::to_string(*url.port());
   } else if (url.path().starts_with("//")) {

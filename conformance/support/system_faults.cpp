@@ -50,6 +50,7 @@ struct ProcessState {
   std::atomic<bool> for_ever{false};
   std::atomic<std::uint64_t> counted{0};
   std::atomic<std::uint64_t> fired{0};
+  std::atomic<SystemCall> last{SystemCall::open_at};
   std::atomic<std::uint64_t> calls{0};
 };
 constinit ProcessState process{};
@@ -105,13 +106,16 @@ Verdict judge_for_process(SystemCall kind, int first, int second) noexcept {
   process.calls.fetch_add(1, relaxed);
   const std::uint64_t k = process.k.load(relaxed);
   const Mode mode = process.mode.load(relaxed);
-  if (k == 0 || (mode == Mode::move_less && !moves_bytes(kind)) || (mode == Mode::interrupt && !can_be_interrupted(kind)))
+  if (k == 0 || ((mode == Mode::move_less || mode == Mode::move_nothing) && !moves_bytes(kind)) ||
+      (mode == Mode::interrupt && !can_be_interrupted(kind)))
     return Verdict::run;
   if (root_count != 0 && first != by_name && !is_beneath_a_root(first) && !is_beneath_a_root(second)) return Verdict::run;
   const std::uint64_t number = process.counted.fetch_add(1, relaxed) + 1;
   if (number != k && !(number > k && process.for_ever.load(relaxed))) return Verdict::run;
+  process.last.store(kind, relaxed);
   process.fired.fetch_add(1, relaxed);
   if (mode == Mode::move_less) return Verdict::shorten;
+  if (mode == Mode::move_nothing) return Verdict::nothing;
   errno = mode == Mode::interrupt ? EINTR : process.error.load(relaxed);
   return Verdict::fail;
 }
@@ -219,6 +223,7 @@ void ProcessFaults::arm(std::uint64_t k, Mode mode, int error, bool for_ever) no
   process.k.store(k, relaxed);
 }
 std::uint64_t ProcessFaults::fired() noexcept { return process.fired.load(std::memory_order_relaxed); }
+SystemCall ProcessFaults::last() noexcept { return process.last.load(std::memory_order_relaxed); }
 std::uint64_t ProcessFaults::calls() noexcept { return process.calls.load(std::memory_order_relaxed); }
 ProcessFaults::Pause::Pause() noexcept { ++pauses; }
 ProcessFaults::Pause::~Pause() { --pauses; }

@@ -83,9 +83,10 @@ class ProcessFaults {
  public:
   enum class Mode : std::uint8_t {
     none,
-    fail,       ///< with the given errno, and without an effect
-    move_less,  ///< half of what was asked, one byte at least; counts only calls that move bytes
-    interrupt,  ///< EINTR; counts only calls that a signal can interrupt
+    fail,          ///< with the given errno, and without an effect
+    move_less,     ///< half of what was asked, one byte at least; counts only calls that move bytes
+    move_nothing,  ///< the answer is 0; counts only calls that move bytes
+    interrupt,     ///< EINTR; counts only calls that a signal can interrupt
   };
 
   /// Only calls on files beneath `root` count for a fault, and those that go by name; may be called for several. Without: all.
@@ -95,6 +96,8 @@ class ProcessFaults {
   static void disarm() noexcept { arm(0, Mode::none); }
   /// How many calls failed or were shortened since arm().
   [[nodiscard]] static std::uint64_t fired() noexcept;
+  /// The kind of the call that failed or was shortened last.
+  [[nodiscard]] static SystemCall last() noexcept;
   /// How many calls the process made so far.
   [[nodiscard]] static std::uint64_t calls() noexcept;
 

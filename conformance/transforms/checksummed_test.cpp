@@ -3,6 +3,7 @@
 
 #include "scripted_backend.hpp"
 
+#include <hybridbuffer/backend/any.hpp>
 #include <hybridbuffer/backend/memory.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
 #include <hybridbuffer/transform/checksummed.hpp>
@@ -374,6 +375,35 @@ BOOST_AUTO_TEST_CASE(a_buffer_over_it_meets_damage_as_corrupted) {
   const auto count = buffer.read(out);
   BOOST_REQUIRE(!count);
   BOOST_TEST((count.error() == errc::corrupted));
+}
+
+// The handle that the buffer reads with verifies the last chunk as it was before the cut.
+BOOST_AUTO_TEST_CASE(a_buffer_reads_on_after_a_cut_whose_answer_was_lost) {
+  for (const bool had_effect : {false, true}) {
+    const ScriptedStorage<> store;
+    const auto storage = checksummed(store, small_chunks);
+    HybridBuffer buffer{SpillAt{0}, storage};
+    const Bytes content = some_bytes(4 * chunk);
+    BOOST_REQUIRE(buffer.append(content).has_value());
+    Bytes seen(content.size());
+    BOOST_REQUIRE(buffer.read_at(0, seen).has_value());
+
+    store.script->fail(3, errc::timeout, false, had_effect);  // behind the opening and the read of the chunk
+    BOOST_TEST(buffer.truncate(2 * chunk + 5).has_value());
+    BOOST_REQUIRE(store.script->fired == 1U);
+    store.script->clear();
+
+    BOOST_TEST(buffer.read_at(0, seen).value_or(0) == 2 * chunk + 5);
+    BOOST_TEST(std::equal(content.begin(), content.begin() + 2 * chunk + 5, seen.begin()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_store_whose_erased_handles_tell_no_size_is_read) {
+  auto location = checksummed(AnyStorage{ScriptedStorage<ScriptedTraits{.reader_at = false}>{}}, small_chunks).create_backend().value();
+  const Bytes content = some_bytes(3 * chunk + 1);
+  BOOST_REQUIRE(put(location, content).has_value());
+
+  BOOST_TEST(holds(location, content));
 }
 
 BOOST_AUTO_TEST_CASE(chunks_of_no_bytes_are_refused) {

@@ -1,9 +1,11 @@
 #define BOOST_TEST_MODULE encrypted
 #include "open_storage.hpp"
 
+#include <hybridbuffer/backend/memory.hpp>
 #include <hybridbuffer/detail/little_endian.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
 #include <hybridbuffer/transform/encrypted.hpp>
+#include <hybridbuffer/transform/tiered.hpp>
 
 #include <algorithm>
 #include <array>
@@ -534,6 +536,24 @@ BOOST_AUTO_TEST_CASE(hkdf_is_that_of_rfc_5869_with_sha_512) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+// Each extension costs a frame: fewer bytes fit in the end than fitted in the beginning.
+BOOST_AUTO_TEST_CASE(a_tiered_object_goes_on_in_another_location_when_extensions_have_filled_one) {
+  const MemoryStorage first{{.max_bytes = 10}};
+  const MemoryStorage second{{.max_bytes = 4096}};
+  auto location = tiered(first, encrypted(second, {.chunk_bytes = 64}), {.replay_bytes = 20}).create_backend().value();
+  Bytes content;
+  for (std::size_t i = 0; i < 600; ++i) {
+    const Bytes byte = pattern(1, i + 1);
+    BOOST_TEST_REQUIRE(write_all(location.append(), byte, 1).has_value());
+    content.insert(content.end(), byte.begin(), byte.end());
+  }
+
+  auto reader = location.open();
+  BOOST_TEST_REQUIRE(reader.has_value());
+  const auto all = read_all(*reader, 100);
+  BOOST_TEST((all && *all == content));
+}
 
 BOOST_AUTO_TEST_CASE(a_buffer_keeps_its_content_through_every_spill) {
   OpenStorage open;

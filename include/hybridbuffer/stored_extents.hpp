@@ -462,12 +462,11 @@ class StoredExtents {
         has_answered = true;
         return answer;
       });
-      if (!shrunk) {  // the bytes stay as dead ones; the next append goes behind them, or elsewhere where it is unknown whether they do
-        location.sealed = location.sealed || !has_answered || shrunk.error().is_indeterminate();
-        return;
-      }
-      location.committed = last.stored_end();
-      location.forget_handles(++next_id_);
+      const bool may_be_shrunk = shrunk || !has_answered || shrunk.error().is_indeterminate();
+      // The bytes stay as dead ones; the next append goes behind them, or elsewhere where it is unknown whether they do.
+      if (!shrunk) location.sealed = location.sealed || may_be_shrunk;
+      else location.committed = last.stored_end();
+      if (may_be_shrunk) location.forget_handles(++next_id_);  // they show what may be cut off
     }
   }
 

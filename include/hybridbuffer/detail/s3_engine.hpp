@@ -97,8 +97,6 @@ class S3Engine {
       finish(call, failure(errc::no_space, call.request.operation, "out of memory"));
     }
   }
-  [[nodiscard]] static bool range_is_right(const S3Call& call) noexcept;
-
   static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* pointer) noexcept;
   static std::size_t take_header(char* data, std::size_t size, std::size_t count, void* pointer) noexcept;
   static int note_connected(void* call, char*, char*, int, int) noexcept {

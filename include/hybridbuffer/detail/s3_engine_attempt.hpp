@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/s3_answer.hpp>
 #include <hybridbuffer/detail/s3_engine.hpp>
 
 #include <algorithm>
@@ -116,60 +117,13 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
 
 inline std::size_t S3Engine::take_header(char* data, std::size_t size, std::size_t count, void* pointer) noexcept {
   auto& call = *static_cast<S3Call*>(pointer);
-  S3Answer& answer = call.answer;
-  const std::size_t length = size * count;
-  std::string_view line{data, length};
-  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
   try {
-    if (line.starts_with("HTTP/")) {
-      answer = {};
-      const auto blank = line.find(' ');
-      if (blank != std::string_view::npos) answer.status = static_cast<long>(s3_number(line.substr(blank + 1, 3)).value_or(0));
-      return length;
-    }
-    if (line.empty()) answer.head_is_whole = true;
-    const auto colon = line.find(':');
-    if (colon == std::string_view::npos) return length;
-    const std::string_view name = line.substr(0, colon);
-    std::string_view value = line.substr(colon + 1);
-    while (value.starts_with(' ')) value.remove_prefix(1);
-    const auto is = [&](std::string_view wanted) {
-      const auto lower = [](char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + ('a' - 'A')) : letter; };
-      return std::ranges::equal(name, wanted, {}, lower);
-    };
-    if (is("etag")) answer.etag = value;
-    else if (is("content-range")) answer.content_range = value;
-    else if (is("content-length")) answer.content_length = s3_number(value);
-    else if (is("date")) answer.date = value;
-    else if (is("x-amz-bucket-region")) answer.bucket_region = value;
-    else if (is("x-amz-request-id")) answer.request_id = value;
-    else if (is("x-amz-server-side-encryption")) answer.encryption = value;
+    note_header_line(call.answer, {data, size * count});
   } catch (const std::bad_alloc&) {
     call.out_of_memory = true;
     return 0;
   }
-  return length;
-}
-
-/// Whether the answer is exactly the bytes that were asked for, of the object that was meant.
-inline bool S3Engine::range_is_right(const S3Call& call) noexcept {
-  if (!call.range) return false;
-  const S3Range& range = *call.range;
-  const std::uint64_t first = range.offset + range.received;
-  const std::uint64_t count = range.sink.size() - range.received;
-  if (!call.answer.etag.empty() && call.answer.etag != range.etag) return false;
-  if (call.answer.status == 200) {  // a store without ranges answers with the whole object
-    return first == 0 && count == range.object_size && call.answer.content_length == count;
-  }
-  std::string_view text{call.answer.content_range};
-  if (!text.starts_with("bytes ")) return false;
-  text.remove_prefix(6);
-  const auto dash = text.find('-');
-  const auto slash = text.find('/');
-  if (dash == std::string_view::npos || slash == std::string_view::npos || dash > slash) return false;
-  const auto total = s3_number(text.substr(slash + 1));
-  return s3_number(text.substr(0, dash)) == first && s3_number(text.substr(dash + 1, slash - dash - 1)) == first + count - 1 &&
-         (total == range.object_size || text.substr(slash + 1) == "*");
+  return size * count;
 }
 
 inline std::size_t S3Engine::take_body(char* data, std::size_t size, std::size_t count, void* pointer) noexcept {
@@ -178,7 +132,7 @@ inline std::size_t S3Engine::take_body(char* data, std::size_t size, std::size_t
   const bool is_success = call.answer.status >= 200 && call.answer.status < 300;
   if (call.range && is_success) {
     S3Range& range = *call.range;
-    call.range_checked = call.range_checked || range_is_right(call);
+    call.range_checked = call.range_checked || is_right_range(call.answer, range);
     if (!call.range_checked || length > range.sink.size() - range.received) {
       call.body_refused = true;
       return 0;

@@ -88,16 +88,26 @@ class TieredAssembly {
   // The writers of both storages, for new objects and for extensions.
   using Writers = std::variant<std::monostate, writer_of<First>, appender_of<First>, writer_of<Second>, appender_of<Second>>;
 
-  // Runs `step`, and once more in the second storage when the first one cannot.
+  // Runs `step`, and once more in the second storage when the first one cannot, or in another location there when one that is extended
+  // takes no more: what a storage adds to each extension takes room that no number told before.
   template <class Step>
   [[nodiscard]] Result<void> in_either_tier(Step&& step) {
     auto done = step();
-    if (done || !in_first_ || !moves_over(done.error().code())) return done;
-    writer_.template emplace<0>();
+    if (!done && in_first_ && moves_over(done.error().code())) {
+      in_first_ = false;
+      leave_location();
+      done = step();
+    }
+    if (!done && !in_first_ && done.error() == errc::limit_exceeded && location_ != nullptr && location_->end != 0) {
+      leave_location();
+      done = step();
+    }
+    return done;
+  }
+  void leave_location() noexcept {
+    drop_writer();
     waiting_ = 0;
-    in_first_ = false;
     location_.reset();
-    return step();
   }
 
   [[nodiscard]] Result<void> put(Pieces pieces, std::size_t total) {
