@@ -90,11 +90,13 @@ template <class Container, class Fill>
 bench::Case alive(std::string name, std::size_t count, Fill fill) {
   return {std::move(name), [=](benchmark::State& state) {
             const std::size_t all = bench::settings().quick ? count : 100'000;
+            std::vector<Container> containers;
+            containers.reserve(count);
             bench::measure(state, all * small_bytes, [&] {
               for (std::size_t done = 0; done < all; done += count) {
-                std::vector<Container> containers(count);
-                for (auto& container : containers) {
-                  if (!fill(container)) return false;
+                containers.clear();
+                for (std::size_t i = 0; i != count; ++i) {
+                  if (!fill(containers.emplace_back())) return false;
                 }
               }
               return true;
@@ -117,6 +119,7 @@ const bool c1_alive = bench::add("C1.alive", 1, [] {
   cases.push_back(alive<std::vector<std::byte>>("vector_100", 100, fill_vector));
   cases.push_back(alive<std::vector<std::byte>>("vector_100k", 100'000, fill_vector));
   add_alive<SegmentedMemory<>>(cases, "segmented");
+  add_alive<SegmentedMemory<256>>(cases, "small_chunks");
   add_alive<InlineMemory<128>>(cases, "inline");
   return cases;
 }());
