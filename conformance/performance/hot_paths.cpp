@@ -1,6 +1,6 @@
 // The calls that must cost next to nothing, each in a loop of its own that hot_paths.py counts the instructions of.
 //
-//     hot_paths CALL COUNT        one of the calls below, COUNT times
+//     hot_paths CALL COUNT        one of the calls below, COUNT times, or until COUNT bytes are read
 
 #include <cstdint>
 #include <cstdio>
@@ -21,24 +21,24 @@ std::uint64_t seen = 0;
 extern "C" {
 
 [[gnu::noinline]] bool hot_append_16(HybridBuffer<>& buffer, const std::byte* piece, std::size_t count) {
-  for (std::size_t i = 0; i != count; ++i) {
+  for (std::size_t left = count; left != 0; --left) {
     if (!buffer.append(std::span<const std::byte>{piece, 16})) return false;
   }
   return true;
 }
 
 [[gnu::noinline]] bool hot_append_byte(HybridBuffer<>& buffer, const std::byte* piece, std::size_t count) {
-  for (std::size_t i = 0; i != count; ++i) {
+  for (std::size_t left = count; left != 0; --left) {
     if (!buffer.append(*piece)) return false;
   }
   return true;
 }
 
-[[gnu::noinline]] bool hot_get(HybridBuffer<>& buffer, std::size_t count) {
+[[gnu::noinline]] bool hot_get(HybridBuffer<>& buffer) {
   std::uint64_t sum = 0;
-  for (std::size_t i = 0; i != count; ++i) {
+  for (;;) {
     const auto byte = buffer.get();
-    if (!byte || !*byte) return false;
+    if (!byte || !*byte) break;
     sum += std::to_integer<unsigned>(**byte);
   }
   seen = sum;
@@ -46,11 +46,11 @@ extern "C" {
 }
 
 /// A byte at a time: look, use, move on.
-[[gnu::noinline]] bool hot_peek(HybridBuffer<>& buffer, std::size_t count) {
+[[gnu::noinline]] bool hot_peek(HybridBuffer<>& buffer) {
   std::uint64_t sum = 0;
-  for (std::size_t i = 0; i != count; ++i) {
+  for (;;) {
     const auto window = buffer.peek();
-    if (!window || window->empty()) return false;
+    if (!window || window->empty()) break;
     sum += std::to_integer<unsigned>(window->front());
     buffer.consume(1);
   }
@@ -58,17 +58,16 @@ extern "C" {
   return true;
 }
 
-/// All that a window shows, then the next.
-[[gnu::noinline]] bool hot_window(HybridBuffer<>& buffer, std::size_t count) {
-  std::uint64_t sum = 0;
-  for (std::size_t left = count; left != 0;) {
+/// All bytes that a window shows, then the next window.
+[[gnu::noinline]] bool hot_window(HybridBuffer<>& buffer) {
+  std::uint64_t hash = 0;
+  for (;;) {
     const auto window = buffer.next_chunk();
-    if (!window || window->empty()) return false;
+    if (!window || window->empty()) break;
     for (const std::byte byte : *window)
-      sum = (sum ^ std::to_integer<unsigned>(byte)) * 0x100000001B3U;  // as a parser, one after the other
-    left -= window->size();
+      hash = (hash ^ std::to_integer<unsigned>(byte)) * 0x100000001B3U;  // a byte depends on the one before
   }
-  seen = sum;
+  seen = hash;
   return true;
 }
 }
@@ -82,8 +81,8 @@ int main(int count, char** arguments) {
   if (call == "append_16") return !hot_append_16(buffer, piece.data(), times);
   if (call == "append_byte") return !hot_append_byte(buffer, piece.data(), times);
   if (!buffer.append(std::string(times, 'y'))) return 1;
-  if (call == "get") return !hot_get(buffer, times) || seen != times * 'y';
-  if (call == "peek") return !hot_peek(buffer, times) || seen != times * 'y';
-  if (call == "window") return !hot_window(buffer, times) || seen == 0;
+  if (call == "get") return !hot_get(buffer) || seen != times * 'y';
+  if (call == "peek") return !hot_peek(buffer) || seen != times * 'y';
+  if (call == "window") return !hot_window(buffer) || seen == 0;
   return 2;
 }
