@@ -441,11 +441,11 @@ class BufferContent {
   // Spans of this size and more go straight to storage when they meet a spill: copying them first would cost more than a call.
   static constexpr std::uint64_t direct_append_bytes = std::uint64_t{64} << 10U;
 
-  MemoryTail<MemoryPolicy> tail_{};
+  MemoryTail<MemoryPolicy> tail_;
   std::uint64_t memory_limit_ = 0;  // tail_ may grow to it without asking the spill policy
   [[no_unique_address]] SpillPolicy spill_policy_{};
   [[no_unique_address]] Storage storage_{};
-  Stored stored_{};
+  Stored stored_;
   std::uint64_t spills_ = 0;
   std::uint64_t spilled_ = 0;
 };

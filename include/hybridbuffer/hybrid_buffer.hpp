@@ -547,7 +547,7 @@ class HybridBuffer {
   static constexpr std::size_t read_ahead_bytes = std::size_t{64} << 10U;
   static constexpr std::size_t direct_read_bytes = std::size_t{16} << 10U;
 
-  Content content_{};
+  Content content_;  // not {}: that would zero all of an InlineMemory first
   detail::ReadWindow window_{};
   std::uint64_t first_offset_ = 0;
   stored_position read_position_{};  // where sequential reads of storage stand

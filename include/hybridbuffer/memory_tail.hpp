@@ -45,8 +45,9 @@ class MemoryTail {
   void add(std::size_t count) noexcept { cursor_ += count; }
   /// Requires: bytes is not empty and bytes.size() ≤ window_room().
   void add(std::span<const std::byte> bytes) noexcept {
-    detail::copy_bytes(cursor_, bytes.data(), bytes.size());
-    cursor_ += bytes.size();
+    std::byte* const at = cursor_;  // the copy may alias cursor_: one load less
+    detail::copy_bytes(at, bytes.data(), bytes.size());
+    cursor_ = at + bytes.size();
   }
 
   /// Asks the policy for a window; never so large that size() could pass `limit`.

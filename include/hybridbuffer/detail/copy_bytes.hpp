@@ -5,10 +5,6 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 namespace hybridbuffer::detail {
 
 /// Copies a few bytes, whose number is known at run time only, without a call. Requires: n ≤ 32.
@@ -33,27 +29,22 @@ namespace hybridbuffer::detail {
 /// Copies many bytes.
 ///
 /// From a few KiB on, glibc's memcpy is one `rep movsb` where the processor has it fast, and that falls to a tenth of its speed where
-/// the destination stands less than a cache line behind the source within their pages: 3.5 GB/s of 57 here. A loop of loads and stores
-/// keeps 44.
+/// the destination stands less than a cache line behind the source within their pages: 3.5 GB/s of 57 here. A loop from front to back is
+/// slower than need be, each load seems to wait for the store before it: so from back to front, with aligned stores.
 [[gnu::noinline]] inline void copy_many_bytes(std::byte* to, const std::byte* from, std::size_t n) noexcept {
-#if defined(__SSE2__)
-  constexpr std::size_t line = 64;
+  constexpr std::size_t word = 16;
+  constexpr std::size_t line = 4 * word;
+  using Word [[gnu::vector_size(word)]] = unsigned char;
   const std::uintptr_t behind = (reinterpret_cast<std::uintptr_t>(to) - reinterpret_cast<std::uintptr_t>(from)) % 4096;
-  if (n >= 1024 && behind != 0 && behind < line) {
-    for (; n >= line; n -= line, to += line, from += line) {
-      const auto* source = reinterpret_cast<const __m128i*>(from);
-      auto* target = reinterpret_cast<__m128i*>(to);
-      const __m128i first = _mm_loadu_si128(source);
-      const __m128i second = _mm_loadu_si128(source + 1);
-      const __m128i third = _mm_loadu_si128(source + 2);
-      const __m128i fourth = _mm_loadu_si128(source + 3);
-      _mm_storeu_si128(target, first);
-      _mm_storeu_si128(target + 1, second);
-      _mm_storeu_si128(target + 2, third);
-      _mm_storeu_si128(target + 3, fourth);
+  if (behind - 1 < line - 1 && n >= 1024) {
+    const std::size_t unaligned = reinterpret_cast<std::uintptr_t>(to + n) % word;
+    std::memcpy(to + n - word, from + n - word, word);
+    for (n -= unaligned; n > line; n -= line) {
+      std::array<Word, 4> words;  // all loads, then all stores
+      for (std::size_t i = 0; i != words.size(); ++i) std::memcpy(&words[i], from + n - line + i * word, word);
+      for (std::size_t i = words.size(); i-- != 0;) std::memcpy(to + n - line + i * word, &words[i], word);
     }
   }
-#endif
   std::memcpy(to, from, n);
 }
 
