@@ -1,15 +1,14 @@
 #pragma once
 
 #include <hybridbuffer/detail/location.hpp>
+#include <hybridbuffer/detail/owned.hpp>
 #include <hybridbuffer/detail/without_exceptions.hpp>
 #include <hybridbuffer/memory/memory_policy.hpp>
 #include <hybridbuffer/storage.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <span>
 #include <string_view>
@@ -353,7 +352,7 @@ class StoredExtents {
   [[nodiscard]] auto extent_at(std::uint64_t offset) const noexcept {
     const auto first = extents_.begin() + static_cast<std::ptrdiff_t>(head_);
     const auto past =
-        std::upper_bound(first, extents_.end(), offset, [](std::uint64_t at, const Extent& extent) { return at < extent.begin; });
+        std::lower_bound(first, extents_.end(), offset, [](const Extent& extent, std::uint64_t at) { return extent.begin <= at; });
     return past - 1;
   }
 
@@ -420,10 +419,10 @@ class StoredExtents {
   }
 
   template <class Storage>
-  [[nodiscard]] Result<std::unique_ptr<Location>> make_location(const Storage& storage) {
+  [[nodiscard]] Result<detail::Owned<Location>> make_location(const Storage& storage) {
     auto backend = storage.create_backend();
     if (!backend) return std::unexpected{std::move(backend).error()};
-    return std::make_unique<Location>(std::move(*backend), ++next_id_);
+    return detail::Owned<Location>{new Location{std::move(*backend), ++next_id_}};
   }
 
   struct CommitFailure {
