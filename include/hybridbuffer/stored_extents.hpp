@@ -350,10 +350,17 @@ class StoredExtents {
   }
 
   [[nodiscard]] auto extent_at(std::uint64_t offset) const noexcept {
-    const auto first = extents_.begin() + static_cast<std::ptrdiff_t>(head_);
-    const auto past =
-        std::lower_bound(first, extents_.end(), offset, [](const Extent& extent, std::uint64_t at) { return extent.begin <= at; });
-    return past - 1;
+    std::size_t first = head_;  // the first that begins behind `offset` is in [first, past)
+    std::size_t past = extents_.size();
+    while (first != past) {
+      const std::size_t middle = first + (past - first) / 2;
+      if (extents_[middle].begin <= offset) {
+        first = middle + 1;
+      } else {
+        past = middle;
+      }
+    }
+    return extents_.begin() + static_cast<std::ptrdiff_t>(first) - 1;
   }
 
   // Requires room for one extent; cannot fail, because it follows a commit.
