@@ -30,7 +30,7 @@ class Owned {
       delete before;
     }
   }
-  [[nodiscard]] Element* release() noexcept { return std::exchange(held_, nullptr); }
+  Element* release() noexcept { return std::exchange(held_, nullptr); }
   [[nodiscard]] Element* get() const noexcept { return held_; }
   [[nodiscard]] Element& operator*() const noexcept { return *held_; }
   [[nodiscard]] Element* operator->() const noexcept { return held_; }
