@@ -6,6 +6,7 @@
 
 #include "memory_support.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -6,6 +6,7 @@
 
 #include "memory_support.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>

@@ -7,6 +7,9 @@ set -euo pipefail
 include="$1"
 shift
 heavy='^(/.*)?/(filesystem|mutex|iostream|functional|fstream|regex)$|/(range/v3|boost)/'
+# Of the core also these: <memory> brings streams and locales, <algorithm> the parallel ones; each costs a quarter of all that the core needs.
+core="$include/hybridbuffer/hybrid_buffer.hpp"
+heavy_for_core='^(/.*)?/(memory|algorithm|iterator|ostream|istream|sstream|iomanip|locale|thread|chrono|future|map|unordered_map)$'
 checked=0
 failed=0
 
@@ -14,11 +17,13 @@ while read -r header; do
   included="$("$@" -I "$include" -x c++ -M "$header" | tr -s ' \\' '\n')"
   grep -qxF "$header" <<<"$included" || { echo "$header: the compiler did not list what it includes"; exit 1; }
   checked=$((checked + 1))
-  if found="$(grep -E "$heavy" <<<"$included")"; then
+  pattern="$heavy"
+  [[ "$header" != "$core" ]] || pattern="$heavy|$heavy_for_core"
+  if found="$(grep -E "$pattern" <<<"$included")"; then
     failed=1
     echo "$header includes:" $found
   fi
 done < <(find "$include" -name '*.hpp' | grep -Ev '/(view/|transform/(encrypt|compress)|backend/(s3|redis)|detail/(frame|compress|aead|secret|s3|redis))' | sort)
 
 echo "$checked headers checked"
-[[ $failed -eq 0 && $checked -gt 0 ]]
+[[ $failed -eq 0 && $checked -gt 0 && -e "$core" ]]

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/owned.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/memory_tail.hpp>
 #include <hybridbuffer/overlapped_extents.hpp>
@@ -7,11 +8,9 @@
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/stored_extents.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -426,7 +425,7 @@ class BufferContent {
   template <writer Sink>
   [[nodiscard]] Result<void> copy_to(Sink& sink, Capabilities declared) {
     constexpr std::size_t block = std::size_t{256} << 10U;
-    const auto scratch = std::make_unique_for_overwrite<std::byte[]>(block);
+    const detail::Owned<std::byte[]> scratch{new std::byte[block]};
     Position position;
     for (std::uint64_t offset = stored_.begin(); offset < stored_.end();) {
       const std::span part{scratch.get(), static_cast<std::size_t>(std::min<std::uint64_t>(block, stored_.end() - offset))};

@@ -5,6 +5,7 @@
 #include <hybridbuffer/buffer_stats.hpp>
 #include <hybridbuffer/defaults.hpp>
 #include <hybridbuffer/detail/descriptor.hpp>
+#include <hybridbuffer/detail/owned.hpp>
 #include <hybridbuffer/detail/read_window.hpp>
 #include <hybridbuffer/detail/seek_target.hpp>
 #include <hybridbuffer/detail/text_reading.hpp>
@@ -13,12 +14,10 @@
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/version.hpp>
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <optional>
 #include <span>
@@ -551,7 +550,7 @@ class HybridBuffer {
   detail::ReadWindow window_{};
   std::uint64_t first_offset_ = 0;
   stored_position read_position_{};  // where sequential reads of storage stand
-  std::unique_ptr<std::byte[]> read_ahead_{};
+  detail::Owned<std::byte[]> read_ahead_{};
   std::uint64_t publish_copied_ = 0;
   bool open_ = true;
 };

@@ -3,7 +3,6 @@
 #include <hybridbuffer/detail/copy_bytes.hpp>
 #include <hybridbuffer/memory/memory_policy.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>

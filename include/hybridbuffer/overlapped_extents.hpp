@@ -6,7 +6,6 @@
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/stored_extents.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>

@@ -1,15 +1,14 @@
 #pragma once
 
 #include <hybridbuffer/detail/location.hpp>
+#include <hybridbuffer/detail/owned.hpp>
 #include <hybridbuffer/detail/without_exceptions.hpp>
 #include <hybridbuffer/memory/memory_policy.hpp>
 #include <hybridbuffer/storage.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <span>
 #include <string_view>
@@ -351,10 +350,17 @@ class StoredExtents {
   }
 
   [[nodiscard]] auto extent_at(std::uint64_t offset) const noexcept {
-    const auto first = extents_.begin() + static_cast<std::ptrdiff_t>(head_);
-    const auto past =
-        std::upper_bound(first, extents_.end(), offset, [](std::uint64_t at, const Extent& extent) { return at < extent.begin; });
-    return past - 1;
+    std::size_t first = head_;  // the first that begins behind `offset` is in [first, past)
+    std::size_t past = extents_.size();
+    while (first != past) {
+      const std::size_t middle = first + (past - first) / 2;
+      if (extents_[middle].begin <= offset) {
+        first = middle + 1;
+      } else {
+        past = middle;
+      }
+    }
+    return extents_.begin() + static_cast<std::ptrdiff_t>(first) - 1;
   }
 
   // Requires room for one extent; cannot fail, because it follows a commit.
@@ -420,10 +426,10 @@ class StoredExtents {
   }
 
   template <class Storage>
-  [[nodiscard]] Result<std::unique_ptr<Location>> make_location(const Storage& storage) {
+  [[nodiscard]] Result<detail::Owned<Location>> make_location(const Storage& storage) {
     auto backend = storage.create_backend();
     if (!backend) return std::unexpected{std::move(backend).error()};
-    return std::make_unique<Location>(std::move(*backend), ++next_id_);
+    return detail::Owned<Location>{new Location{std::move(*backend), ++next_id_}};
   }
 
   struct CommitFailure {

@@ -2,7 +2,6 @@
 
 #include <hybridbuffer/storage.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
