@@ -327,6 +327,17 @@ BOOST_AUTO_TEST_CASE(what_is_lost_in_the_store_is_corrupted) {
   BOOST_TEST((message_of(backend.open()).find("[corrupted]") != std::string::npos));
 }
 
+BOOST_AUTO_TEST_CASE(an_extension_of_what_was_removed_is_not_found_and_not_corrupted) {
+  const Place place;
+  RedisBackend backend = place.backend();
+  BOOST_REQUIRE(store(backend, content(100)));
+  auto writer = backend.append().value();
+  BOOST_REQUIRE(backend.remove());
+  BOOST_TEST((message_of(writer.write(content(10))).find("[not_found]") != std::string::npos));
+  BOOST_TEST((message_of(writer.close()).find("[not_found]") != std::string::npos));
+  BOOST_TEST(place.keys().empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_full_server_is_no_space_and_nothing_is_visible) {
   servers::RedisServer small{{.max_memory = 6U << 20U}};
   RedisOptions options = options_for(small.endpoint());
