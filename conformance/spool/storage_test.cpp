@@ -77,7 +77,8 @@ BOOST_AUTO_TEST_CASE(the_limit_on_storage_holds_for_every_store) {
 }
 
 BOOST_AUTO_TEST_CASE(a_password_in_a_wrong_url_is_not_repeated) {
-  for (const char* url : {"redis://me:hidden@host", "file://me:hidden@/var/tmp", "file:///var/tmp?key=hidden", "me:hidden"}) {
+  for (const char* url : {"nowhere://me:hidden@host", "file://me:hidden@/var/tmp", "file:///var/tmp?key=hidden", "me:hidden",
+                          "redis://me:hidden@127.0.0.1:1?operation_timeout=100ms"}) {
     const Finished finished = run({"--storage", url}, "input");
     BOOST_TEST(finished.exit_code == 2);
     BOOST_TEST(finished.output == "");

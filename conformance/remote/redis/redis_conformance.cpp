@@ -1,12 +1,40 @@
 #include "redis_harness.hpp"
 
 #include <hybridbuffer/conformance/program.hpp>
+#ifdef HYBRIDBUFFER_CODED
+#include <hybridbuffer/transform/compressed.hpp>
+#include <hybridbuffer/transform/encrypted.hpp>
+#endif
 
+#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <servers/redis_server.hpp>
+#include <string_view>
+#include <utility>
 
-// The conformance clauses on RedisBackend, with one server.
+// The conformance clauses on RedisBackend, with one server; with HYBRIDBUFFER_CODED beneath encrypted(compressed()).
+
+namespace {
+
+#ifdef HYBRIDBUFFER_CODED
+struct Harness : hybridbuffer::testing::RedisStore {
+  static constexpr std::string_view name = "encrypted over compressed over RedisBackend";
+  static constexpr hybridbuffer::conformance::Integrity integrity = hybridbuffer::conformance::Integrity::checksum;
+  static constexpr std::chrono::milliseconds op_deadline{6'000};
+
+  static auto coded(hybridbuffer::RedisStorage storage) {
+    return hybridbuffer::encrypted(hybridbuffer::compressed(std::move(storage), hybridbuffer::Lz4{}, {.chunk_bytes = 5'000}),
+                                   {.chunk_bytes = 4'096});
+  }
+  auto make_backend() { return coded(storage()).create_backend(); }
+  auto make_storage() { return hybridbuffer::Result<decltype(coded(storage()))>{coded(hybridbuffer::RedisStorage{options()})}; }
+};
+#else
+using Harness = hybridbuffer::testing::RedisHarness;
+#endif
+
+}  // namespace
 
 int main(int count, char** arguments) {
   using namespace hybridbuffer;
@@ -18,5 +46,5 @@ int main(int count, char** arguments) {
     server.emplace(servers::RedisServerOptions{.password = testing::password});
     server->endpoint().to_environment(testing::server_variable);
   }
-  return conformance::run_program<testing::RedisHarness>(count, arguments);
+  return conformance::run_program<Harness>(count, arguments);
 }

@@ -29,30 +29,24 @@ namespace hybridbuffer::testing {
 inline constexpr const char* server_variable = "HYBRIDBUFFER_TEST_REDIS";
 inline constexpr const char* password = "not for messages";
 
-class RedisHarness {
+/// The store, and every hook but those of the backend that is put on it.
+class RedisStore {
  public:
-  static constexpr std::string_view name = "RedisBackend";
-  std::uint64_t chunk_size = std::uint64_t{64} * 1024;
   static constexpr conformance::CrashResidue crash_residue = conformance::CrashResidue::expires;
   static constexpr std::chrono::seconds max_lifetime{3600};
-  static constexpr std::chrono::milliseconds op_deadline{2'000};
-
-  RedisHarness() : store_{*servers::RedisEndpoint::from_environment(server_variable)} {
+  RedisStore() : store_{*servers::RedisEndpoint::from_environment(server_variable)} {
     proxy_ = std::make_unique<servers::FaultProxy>(
         servers::FaultProxyOptions{.protocol = servers::Protocol::redis, .server_socket_path = store_.endpoint().socket_path});
     storage_ = RedisStorage{options()};
   }
-  RedisHarness(const RedisHarness&) = delete;
-  RedisHarness& operator=(const RedisHarness&) = delete;
-  ~RedisHarness() {
+  RedisStore(const RedisStore&) = delete;
+  RedisStore& operator=(const RedisStore&) = delete;
+  ~RedisStore() {
     try {
       for (const std::string& key : store_.keys(prefix_)) store_.remove(key);
     } catch (const std::exception&) {  // the server is gone
     }
   }
-
-  Result<RedisBackend> make_backend() { return storage_.create_backend(); }
-  Result<RedisStorage> make_storage() { return RedisStorage{options()}; }
 
   std::size_t stored_objects() { return mine().size(); }
   std::uint64_t stored_bytes() {
@@ -111,14 +105,11 @@ class RedisHarness {
       case drop_first: store_.remove(chunks.front()); return true;
       case drop_middle: store_.remove(chunks[chunks.size() / 2]); return true;
       case drop_last: store_.remove(chunks.back()); return true;
+      case flip_first: store_.flip(chunks.front(), 0); return true;
+      case flip_middle: store_.flip(chunks[chunks.size() / 2], 0); return true;
+      case flip_last: store_.flip(chunks.back(), store_.get(chunks.back()).value_or("").size() - 1); return true;
       default: return false;
     }
-  }
-
-  bool set_chunk_size(std::uint64_t n) {
-    chunk_size = n;
-    storage_ = RedisStorage{options()};
-    return true;
   }
 
   /// The server's clock cannot be set; what is left of the keys' time can.
@@ -146,6 +137,24 @@ class RedisHarness {
   std::vector<std::string> roots() { return {}; }
   std::vector<std::string> secrets() { return {password}; }
 
+ protected:
+  [[nodiscard]] RedisOptions options() const {
+    RedisOptions options{.servers = {{.host = "127.0.0.1", .port = proxy_->port()}}, .password = password, .prefix = prefix_};
+    options.expiration = max_lifetime;
+    options.chunk_bytes = chunk_bytes_;
+    options.window_bytes = std::max<std::size_t>(4 * options.chunk_bytes, 4096);
+    options.retry.attempts = 1;  // each failure is to be seen; redis_fault_test.cpp has the retries
+    using std::chrono::milliseconds;
+    options.timeouts = {
+        .connect = milliseconds{500}, .call = milliseconds{500}, .operation = milliseconds{800}, .cleanup = milliseconds{500}};
+    return options;
+  }
+  [[nodiscard]] const RedisStorage& storage() const noexcept { return storage_; }
+  void set_chunk_bytes(std::size_t n) {
+    chunk_bytes_ = n;
+    storage_ = RedisStorage{options()};
+  }
+
  private:
   static constexpr std::array<std::string_view, 3> foreign{"hybridbuffer:{0123456789abcdef0123456789abcdef}:1:0",
                                                            "hybridbuffer:", "somebody"};
@@ -166,18 +175,6 @@ class RedisHarness {
   }
 
   static bool runs_long() { return std::getenv("HYBRIDBUFFER_FULL") != nullptr; }  // NOLINT(concurrency-mt-unsafe)
-
-  [[nodiscard]] RedisOptions options() const {
-    RedisOptions options{.servers = {{.host = "127.0.0.1", .port = proxy_->port()}}, .password = password, .prefix = prefix_};
-    options.expiration = max_lifetime;
-    options.chunk_bytes = static_cast<std::size_t>(chunk_size);
-    options.window_bytes = std::max<std::size_t>(4 * options.chunk_bytes, 4096);
-    options.retry.attempts = 1;  // each failure is to be seen; redis_fault_test.cpp has the retries
-    using std::chrono::milliseconds;
-    options.timeouts = {
-        .connect = milliseconds{500}, .call = milliseconds{500}, .operation = milliseconds{800}, .cleanup = milliseconds{500}};
-    return options;
-  }
 
   /// What was sent before is done: a writer does not wait for the answer to each chunk. (Not for one that is held back.)
   void wait_until_quiet() {
@@ -207,9 +204,25 @@ class RedisHarness {
   servers::RedisConnection store_;
   std::unique_ptr<servers::FaultProxy> proxy_;
   std::string prefix_ = "conformance:" + detail::redis_random_tag().value() + ":";
+  std::size_t chunk_bytes_ = std::size_t{64} * 1024;
   RedisStorage storage_;
   std::optional<servers::FaultProxy::Armed> armed_;
   std::int64_t unanswered_ = 0;
+};
+
+class RedisHarness : public RedisStore {
+ public:
+  static constexpr std::string_view name = "RedisBackend";
+  std::uint64_t chunk_size = std::uint64_t{64} * 1024;
+  static constexpr std::chrono::milliseconds op_deadline{2'000};
+
+  Result<RedisBackend> make_backend() { return storage().create_backend(); }
+  Result<RedisStorage> make_storage() { return RedisStorage{options()}; }
+  bool set_chunk_size(std::uint64_t n) {
+    chunk_size = n;
+    set_chunk_bytes(static_cast<std::size_t>(n));
+    return true;
+  }
 };
 
 }  // namespace hybridbuffer::testing

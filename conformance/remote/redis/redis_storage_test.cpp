@@ -327,6 +327,17 @@ BOOST_AUTO_TEST_CASE(what_is_lost_in_the_store_is_corrupted) {
   BOOST_TEST((message_of(backend.open()).find("[corrupted]") != std::string::npos));
 }
 
+BOOST_AUTO_TEST_CASE(an_extension_of_what_was_removed_is_not_found_and_not_corrupted) {
+  const Place place;
+  RedisBackend backend = place.backend();
+  BOOST_REQUIRE(store(backend, content(100)));
+  auto writer = backend.append().value();
+  BOOST_REQUIRE(backend.remove());
+  BOOST_TEST((message_of(writer.write(content(10))).find("[not_found]") != std::string::npos));
+  BOOST_TEST((message_of(writer.close()).find("[not_found]") != std::string::npos));
+  BOOST_TEST(place.keys().empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_full_server_is_no_space_and_nothing_is_visible) {
   servers::RedisServer small{{.max_memory = 6U << 20U}};
   RedisOptions options = options_for(small.endpoint());
@@ -471,3 +482,27 @@ BOOST_AUTO_TEST_CASE(keep_alive_touches_what_nobody_uses) {
   for (int i = 0; i < 1'000 && !storage.status(); ++i) std::this_thread::sleep_for(20ms);
   BOOST_TEST(message_of(storage.status()) == "no error");
 }
+
+#ifdef EXAMPLE_REDIS
+BOOST_AUTO_TEST_CASE(the_example_of_the_page_runs_and_leaves_nothing) {
+  servers::RedisServer own;
+  servers::run_program(own.workspace(), {EXAMPLE_REDIS, std::to_string(own.endpoint().port)}, {}, 120s);
+  BOOST_TEST(own.connection().keys().empty());
+}
+
+BOOST_AUTO_TEST_CASE(hybrid_spool_spills_into_redis_and_leaves_nothing) {
+  servers::RedisServer own;
+  const std::string url = "redis://127.0.0.1:" + std::to_string(own.endpoint().port) + "/2?prefix=spool:";
+  const std::string pipe = "yes 0123456789 | head -c 30000000 | '" HYBRID_SPOOL "' --memory 1M --soak --storage '" + url + "' | cksum; ";
+  const std::string plain = "yes 0123456789 | head -c 30000000 | cksum";
+  const std::string sums = servers::run_program(own.workspace(), {"/bin/sh", "-c", pipe + plain}, {}, 120s);
+  const std::size_t middle = sums.size() / 2;
+  BOOST_TEST(!sums.empty());
+  BOOST_TEST(sums.substr(0, middle) == sums.substr(middle));
+  BOOST_TEST(own.connection().info("total_commands_processed") > 400);  // it went through the server
+  BOOST_TEST(own.connection().info("expired_keys") == 0);
+  servers::RedisEndpoint second = own.endpoint();
+  second.database = 2;
+  BOOST_TEST(servers::RedisConnection{second}.keys().empty());
+}
+#endif

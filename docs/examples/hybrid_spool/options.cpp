@@ -25,7 +25,8 @@ without a name. The producer never waits for the consumer. Output starts at once
 
   -m, --memory SIZE       memory to use for the data, at least 1M (default: 64M)
   -d, --directory DIR     where to keep what memory cannot hold (default: beside FILE with --output, else $TMPDIR, /var/tmp or /tmp)
-      --storage URL       keep it in another store, or with settings: file:///DIR?compress=zstd&encrypt=auto, memory:; not with --directory
+      --storage URL       keep it in another store, or with settings: file:///DIR?compress=zstd&encrypt=auto, memory:,
+                          redis://HOST/0?prefix=app:, s3://BUCKET/PREFIX?endpoint=URL; not with --directory
       --max-storage SIZE  use no more storage than this; then the producer has to wait (default: no limit)
       --soak              read everything before anything is written
   -o, --output FILE       write to FILE, which appears or is replaced whole once the input has ended; never after a failure

@@ -5,6 +5,12 @@
 #include <hybridbuffer/backend/file.hpp>
 #include <hybridbuffer/storage_url.hpp>
 #include <hybridbuffer/transform/retry_url.hpp>
+#ifdef HYBRID_SPOOL_REDIS
+#include <hybridbuffer/backend/redis_url.hpp>
+#endif
+#ifdef HYBRID_SPOOL_S3
+#include <hybridbuffer/backend/s3_url.hpp>
+#endif
 #ifdef HYBRID_SPOOL_CHECKSUM
 #include <hybridbuffer/transform/checksum_url.hpp>
 #endif
@@ -51,11 +57,22 @@ Result<void> check(const AnyStorage& storage) {
 
 Outcome storage_failure(const hybridbuffer::Error& error) { return {ExitCode::usage, "--storage: " + error.message()}; }
 
-/// What a URL may name here: with the transforms whose libraries the program was built with.
+/// What a URL may name here: with the stores and transforms whose libraries the program was built with.
 Result<hybridbuffer::StorageRegistry> known_here(const Options& options) {
   hybridbuffer::StorageRegistry registry;
-  for (auto scheme : {hybridbuffer::file_scheme(settings_for(options)), hybridbuffer::memory_scheme()}) {
-    if (auto added = registry.add(std::move(scheme)); !added) return std::unexpected{std::move(added).error()};
+  const std::vector<hybridbuffer::StorageScheme> schemes{
+      hybridbuffer::file_scheme(settings_for(options)),
+      hybridbuffer::memory_scheme(),
+#ifdef HYBRID_SPOOL_REDIS
+      hybridbuffer::redis_scheme(),
+      hybridbuffer::rediss_scheme(),
+#endif
+#ifdef HYBRID_SPOOL_S3
+      hybridbuffer::s3_scheme(),
+#endif
+  };
+  for (const auto& scheme : schemes) {
+    if (auto added = registry.add(scheme); !added) return std::unexpected{std::move(added).error()};
   }
   const std::vector<hybridbuffer::StorageTransform> transforms{
       hybridbuffer::retry_transform(),

@@ -37,12 +37,12 @@ class RedisWriter {
   /// Errors: `no_space` (-OOM), `permission`, `timeout`, `unavailable`, … of the store; `corrupted` when what is extended is not there any
   ///         more; `closed`.
   [[nodiscard]] Result<void> write(std::span<const std::byte> bytes) {
-    return state_.write([&] { return upload_->write(bytes); });
+    return state_.write([&] { return store(bytes); });
   }
   [[nodiscard]] Result<void> write(std::span<const std::span<const std::byte>> pieces) {
     return state_.write([&]() -> Result<void> {
       for (const std::span<const std::byte> piece : pieces) {
-        if (auto written = upload_->write(piece); !written) return written;
+        if (auto written = store(piece); !written) return written;
       }
       return {};
     });
@@ -77,6 +77,14 @@ class RedisWriter {
       : state_{std::move(state)}, upload_{std::move(upload)} {}
 
   [[nodiscard]] bool is_ours() const noexcept { return process_ == detail::process_id(); }
+
+  [[nodiscard]] Result<void> store(std::span<const std::byte> bytes) {
+    auto written = upload_->write(bytes);
+    if (written || written.error() != errc::corrupted) return written;
+    // What an extension begins with may be missing because it was removed, and this is not current any more.
+    auto current = state_.while_current("write to Redis", [] { return Result<void>{}; });
+    return current ? written : current;
+  }
 
   [[nodiscard]] Result<void> finish() {
     try {
