@@ -170,7 +170,7 @@ void sweep_place(const Place& place, std::size_t first, std::size_t stride, Scen
 // Not every way meets every scenario in the quick tier: which ones do differs from place to place and from scenario to scenario, so that
 // all of them are met over all.
 void sweep_scenarios(const Place& place, std::size_t number) {
-  const std::size_t stride = runs_long_tier() ? 1 : number_from_environment("HYBRIDBUFFER_STRIDE", sanitized ? 22 : 7);
+  const auto stride = static_cast<std::size_t>(runs_long_tier() ? 1 : number_from_environment("HYBRIDBUFFER_STRIDE", 7));
   std::size_t turn = number;
   const auto each = [&]<class Scenario>(Scenario scenario) { sweep_place(place, turn++ % stride, stride, std::move(scenario)); };
   each(Appends{});
