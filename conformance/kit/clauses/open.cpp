@@ -137,7 +137,34 @@ void read_in_turns(Context& c, const Location& location, const Object& object, c
   }
 }
 
+// More readers at once than a narrow counter tells apart, which go one after the other while others write.
+void many_readers(Context& c) {
+  c.start_case();
+  const auto [location, object] = c.stored(scales(c).front() + 300);
+  Location other = c.make();
+  const std::uint64_t count = c.rounds(300, 4);
+  std::vector<Reader> readers;
+  std::byte first{};
+  for (std::uint64_t i = 0; i < count; ++i) {
+    readers.push_back(c.require(location.open(), "open() with " + std::to_string(i) + " readers open"));
+    c.check(c.require(readers.back().read({&first, 1}), "read(1)") == 1, "read(1) at the start gave no byte");
+    c.expect_bytes(object, 0, {&first, 1}, "the first byte of one of many readers");
+  }
+  const std::string what = " of " + std::to_string(count) + " readers open at once";
+  c.expect_rest(readers.front(), object, 1, 777, "the first" + what);
+  std::uint64_t at = 1;
+  while (readers.size() > 1) {
+    readers.erase(readers.begin(), readers.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(readers.size() - 1, 11)));
+    c.store(other, new_object(c, other, object.size()));
+    c.check(c.require(readers.back().read({&first, 1}), "read(1)") == 1, "read(1) before the end gave no byte");
+    c.expect_bytes(object, at++, {&first, 1}, "the last" + what + ", the first ones gone");
+  }
+  c.expect_rest(readers.back(), object, at, 777, "the last" + what);
+  c.expect_object(location, object, "the object after " + std::to_string(count) + " readers of it");
+}
+
 void open_3(Context& c) {
+  many_readers(c);
   Quota quota{c, 3};
   for (const std::uint64_t chunk : scales(c)) {
     const auto [location, object] = c.stored(3 * chunk + 1);
@@ -264,7 +291,44 @@ bool happen(Context& c, Location& location, Event event, std::uint64_t size) {
   return true;
 }
 
+// Longer than it takes for a narrow generation number to come round.
+void replaced_many_times(Context& c) {
+  c.start_case();
+  const std::uint64_t chunk = scales(c).front();
+  auto [location, object] = c.stored(chunk + 1);
+  Watchers watchers{c, location, object, normalised({0, chunk - 1}, object.size())};
+  const std::uint64_t times = c.rounds(300, 4);
+  for (std::uint64_t i = 0; i < times; ++i) c.store(location, new_object(c, location, chunk + 1));
+  watchers.expect_old(true, "after " + std::to_string(times) + " replacements");
+}
+
+// What others write and take away beside an open reader and an open writer: a store that is shared moves things then.
+void beside_the_changes_of_others(Context& c) {
+  c.start_case();
+  const std::uint64_t chunk = scales(c).front();
+  auto [location, object] = c.stored(2 * chunk + 1);
+  Watchers watchers{c, location, object, normalised({0, chunk}, object.size())};
+  Location written = c.make();
+  const Object pending = new_object(c, written, 2 * chunk + 1);
+  Writer writer = c.require(written.create(), "create()");
+  c.write(writer, pending, 0, chunk + 1);
+  Location other = c.make();
+  const std::uint64_t times = c.rounds(300, 4);
+  for (std::uint64_t i = 0; i < times; ++i) {
+    c.store(other, new_object(c, other, i % 5 * chunk + i % 7));
+    if (i % 4 == 3) c.require(other.remove(), "remove()");
+  }
+  const std::string what = "after " + std::to_string(times) + " changes of another location";
+  c.write(writer, pending, chunk + 1, pending.size() - chunk - 1);
+  c.require(writer.close(), "close() of a writer " + what);
+  c.expect_object(written, pending, "what a writer wrote before and " + what);
+  watchers.expect_old(false, what);
+  c.expect_object(location, object, "the object " + what);
+}
+
 void open_5(Context& c) {
+  replaced_many_times(c);
+  beside_the_changes_of_others(c);
   Quota quota{c, 14};
   for (const std::uint64_t chunk : scales(c)) {
     for (const std::uint64_t old_size : Sizes{3 * chunk + 1, chunk}) {
