@@ -242,8 +242,7 @@ void declared_limit(Context& c) {
 Sizes round_sizes(std::uint64_t most) {
   Sizes sizes;
   for (std::uint64_t m = 1; m <= 12; ++m) {
-    for (const std::uint64_t unit : {100U, 512U, 1000U, 1500U, 3000U, 4000U, 4096U - 16U, 5000U, 8192U, 10'000U})
-      sizes.push_back(m * unit);
+    for (const std::uint64_t unit : {100U, 512U, 1000U, 1500U, 3000U, 4000U, 4096U - 16U, 5000U, 8192U, 10'000U}) sizes.push_back(m * unit);
   }
   return normalised(around(sizes), most);
 }

@@ -46,7 +46,7 @@ namespace hybridbuffer::conformance::clauses {
 /// How many bytes to write to an extension of `size` bytes so that they do not all wait in its writer: several chunks, and more than a
 /// usual buffer.
 [[nodiscard]] inline std::uint64_t pending_bytes(Context& c, std::uint64_t size) {
-  const std::uint64_t wanted = 3 * unit_of(c) + std::min<std::uint64_t>(70'000, c.rounds(200, 1) * unit_of(c));
+  const std::uint64_t wanted = 3 * unit_of(c) + 5 + std::min<std::uint64_t>(70'000, c.rounds(200, 1) * unit_of(c));
   return std::min(wanted, extension_limit(c) - size);
 }
 

@@ -95,7 +95,7 @@ class Scene {
     add_writer(replaced_, Object{}, old_, false);
     add_writer(fresh_, Object{}, {}, false);
     // One that has written much may have come by other means than a small one: a thread, a connection, parts that are stored already.
-    const std::uint64_t much = std::min<std::uint64_t>(std::uint64_t{1} << 20U, c.most() / 4);
+    const std::uint64_t much = std::min({std::uint64_t{1} << 20U, 256 * c.chunk(), c.most() / 4});
     add_writer(large_, Object{}, {}, false, much);
     if (!c.has(Capability::append)) return;
     extended_.emplace(c.make());

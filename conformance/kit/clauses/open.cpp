@@ -143,23 +143,31 @@ void many_readers(Context& c) {
   const auto [location, object] = c.stored(scales(c).front() + 300);
   Location other = c.make();
   const std::uint64_t count = c.rounds(300, 4);
-  std::vector<Reader> readers;
-  std::byte first{};
-  for (std::uint64_t i = 0; i < count; ++i) {
-    readers.push_back(c.require(location.open(), "open() with " + std::to_string(i) + " readers open"));
-    c.check(c.require(readers.back().read({&first, 1}), "read(1)") == 1, "read(1) at the start gave no byte");
-    c.expect_bytes(object, 0, {&first, 1}, "the first byte of one of many readers");
-  }
   const std::string what = " of " + std::to_string(count) + " readers open at once";
-  c.expect_rest(readers.front(), object, 1, 777, "the first" + what);
-  std::uint64_t at = 1;
-  while (readers.size() > 1) {
-    readers.erase(readers.begin(), readers.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(readers.size() - 1, 11)));
-    c.store(other, new_object(c, other, object.size()));
-    c.check(c.require(readers.back().read({&first, 1}), "read(1)") == 1, "read(1) before the end gave no byte");
-    c.expect_bytes(object, at++, {&first, 1}, "the last" + what + ", the first ones gone");
+  struct Cursor {
+    Reader reader;
+    std::uint64_t at = 0;
+  };
+  std::vector<Cursor> cursors;
+  const auto read = [&](Cursor& cursor, std::size_t n, const std::string& which) {
+    std::array<std::byte, 16> block{};
+    const std::size_t found = c.require(cursor.reader.read(std::span{block}.first(n)), which + what + ": read()");
+    c.check(found != 0 && found <= n, which + what + ": read() before the end gave " + std::to_string(found) + " bytes");
+    c.expect_bytes(object, cursor.at, std::span{block}.first(found), which + what);
+    cursor.at += found;
+  };
+  for (std::uint64_t i = 0; i < count; ++i) {
+    cursors.push_back({c.require(location.open(), "open() with " + std::to_string(i) + " readers open")});
+    read(cursors.back(), 1 + i % 7, "one");
   }
-  c.expect_rest(readers.back(), object, at, 777, "the last" + what);
+  for (Cursor& cursor : cursors) read(cursor, 3, "one");
+  c.expect_rest(cursors.front().reader, object, cursors.front().at, 777, "the first" + what);
+  while (cursors.size() > 1) {
+    cursors.erase(cursors.begin(), cursors.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(cursors.size() - 1, 11)));
+    c.store(other, new_object(c, other, object.size()));
+    read(cursors.back(), 1, "the last");
+  }
+  c.expect_rest(cursors.back().reader, object, cursors.back().at, 777, "the last" + what);
   c.expect_object(location, object, "the object after " + std::to_string(count) + " readers of it");
 }
 
@@ -298,7 +306,27 @@ void replaced_many_times(Context& c) {
   auto [location, object] = c.stored(chunk + 1);
   Watchers watchers{c, location, object, normalised({0, chunk - 1}, object.size())};
   const std::uint64_t times = c.rounds(300, 4);
-  for (std::uint64_t i = 0; i < times; ++i) c.store(location, new_object(c, location, chunk + 1));
+  std::optional<ReaderAt> windows;
+  if (c.has(Capability::reader_at)) windows.emplace(c.require(location.open_reader_at(), "open_reader_at()"));
+  std::vector<Reader> unread;
+  for (std::uint64_t i = 0; i < times; ++i) unread.push_back(c.require(location.open(), "open()"));
+  std::array<std::byte, 8> block{};
+  for (std::uint64_t i = 0; i < times; ++i) {
+    c.store(location, new_object(c, location, chunk + 1));
+    const std::string what = " after " + std::to_string(i + 1) + " replacements";
+    // What has not been fetched is fetched now: there it may come from the wrong object.
+    const auto count = unread[i].read(block);
+    if (count) {
+      c.check(*count != 0 && *count <= block.size(), "a reader" + what + " gave " + std::to_string(*count) + " bytes");
+      c.expect_bytes(object, 0, std::span{block}.first(*count), "a reader" + what);
+    }
+    if (!windows) continue;
+    const auto shown = windows->read_at(1, block);
+    if (shown) {
+      c.check(*shown == block.size(), "read_at()" + what + " gave " + std::to_string(*shown) + " bytes");
+      c.expect_bytes(object, 1, block, "read_at()" + what);
+    }
+  }
   watchers.expect_old(true, "after " + std::to_string(times) + " replacements");
 }
 

@@ -76,9 +76,9 @@ void remove_so_many_chunks(Context& c) {
   if (!c.hooks().stored_objects || !c.traits().chunk_size) return;
   Sizes counts = around({32, 64, 128, 256}, 1);
   for (std::uint64_t m = 2; m <= 20; ++m) counts.push_back(m);
-  Quota quota{c, 12, 25};
+  Quota quota{c, 20, 25};
   Location location = c.make();
-  for (const std::uint64_t m : shuffled(normalised(counts, c.most() / c.chunk()), c.random())) {
+  for (const std::uint64_t m : normalised(counts, c.most() / c.chunk())) {
     if (!quota.another()) return;
     for (const std::uint64_t more : {std::uint64_t{0}, std::uint64_t{1}}) {
       c.start_case();

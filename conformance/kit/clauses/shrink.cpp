@@ -204,7 +204,8 @@ void change(Context& c, const std::vector<Step>& steps) {
     switch (step.kind) {
       case Step::Kind::extend: go_on(c, location, object, std::min(step.n, room)); break;
       case Step::Kind::cut:
-        cut(c, location, object, step.n <= object.size() ? step.n : object.size() - step.place % (object.size() + 1) / (step.place % 3 + 1));
+        cut(c, location, object,
+            step.n <= object.size() ? step.n : object.size() - step.place % (object.size() + 1) / (step.place % 3 + 1));
         break;
       case Step::Kind::abandon: {
         const bool appends = c.has(Capability::append) && step.place % 2 == 0;
@@ -230,7 +231,7 @@ void change(Context& c, const std::vector<Step>& steps) {
 
 void change_at_random(Context& c) {
   using Kind = Step::Kind;
-  constexpr std::array kinds{Kind::extend, Kind::extend, Kind::extend, Kind::extend, Kind::cut,     Kind::cut,
+  constexpr std::array kinds{Kind::extend, Kind::extend, Kind::extend,  Kind::extend,  Kind::cut,     Kind::cut,
                              Kind::cut,    Kind::cut,    Kind::abandon, Kind::abandon, Kind::replace, Kind::remove};
   for (const std::uint64_t unit : boundaries(c)) {
     std::vector<Step> steps;

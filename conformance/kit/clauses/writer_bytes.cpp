@@ -135,8 +135,14 @@ void writer_2(Context& c) {
     const std::uint64_t chunk = scales(c).front();
     Quota lists{c, 8, 40};
     for (const Way way : all_ways) {
-      for (const auto& [count, most] :
-           {std::pair<std::size_t, std::uint64_t>{7, chunk}, {1025, 3}, {10'000, 1}, {0, 0}, {1, chunk}, {3000, 17}, {1024, 1}, {1023, 3}}) {
+      for (const auto& [count, most] : {std::pair<std::size_t, std::uint64_t>{7, chunk},
+                                        {1025, 3},
+                                        {10'000, 1},
+                                        {0, 0},
+                                        {1, chunk},
+                                        {3000, 17},
+                                        {1024, 1},
+                                        {1023, 3}}) {
         if (lists.another()) gather_many(c, way, count, std::min(most, c.most() / (count + 2) / 2));
       }
     }
