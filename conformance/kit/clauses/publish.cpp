@@ -339,9 +339,11 @@ void at_once_and_whole(Context& c, std::size_t publishers) {
   for (std::size_t i = 0; i < publishers + 1; ++i) all.push_back(c.stored(size - i * (size / 3)));
   c.require(all[0].first.publish(place.name(), PublishMode::replace), "publish()");
   std::atomic<std::size_t> running{publishers};
+  std::atomic<std::uint64_t> looks{0};
   c.in_threads(publishers + 1, [&](std::size_t i) {
     if (i < publishers) {
-      for (std::uint64_t round = 1; round <= rounds; ++round) {
+      // On a busy machine it takes longer until somebody looked in the middle of it.
+      for (std::uint64_t round = 1; round <= rounds || (round <= 10 * rounds && looks.load() < 4 * rounds); ++round) {
         // One alone takes two objects by turns; of several each has its own.
         auto& [location, object] = all[publishers == 1 ? round % 2 : i];
         const auto published = location.publish(place.name(), PublishMode::replace);
@@ -354,6 +356,7 @@ void at_once_and_whole(Context& c, std::size_t publishers) {
     }
     while (running.load() != 0) {
       const auto found = place.bytes();
+      ++looks;
       if (!found) throw Failure{"the destination was gone while publish(replace) ran"};
       const bool whole = std::any_of(all.begin(), all.end(), [&](const auto& one) {
         return one.second.size() == found->size() && !one.second.first_difference(0, *found);
