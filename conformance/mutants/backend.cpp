@@ -111,6 +111,7 @@ Result<std::pair<std::uint64_t, std::uint64_t>> Backend::start_writer(OperationN
   if (has(Bug::create_truncates)) static_cast<void>(location_->drop_all());
   const bool is_second = location_->writers++ != 0;
   if (!(has(Bug::second_create_repoints_first) && is_second)) ++location_->last_generation;
+  if (has(Bug::generation_in_8_bits)) location_->last_generation = static_cast<std::uint8_t>(location_->last_generation);
   return std::pair{location_->last_generation, location_->epoch};
 }
 
@@ -139,6 +140,7 @@ Result<Writer> Backend::append() {
     if (!bytes) return give_up(std::move(bytes).error());
     if (!*bytes) return give_up(Error{errc::corrupted, "append to an object whose end is lost", location_->prefix()});
     tail = std::move(**bytes);
+    if (has(Bug::second_extension_after_shrink_zeroes) && ++location_->bugs.extensions_since_shrink == 2) tail.back() = std::byte{0};
     if (has(Bug::shrink_keeps_tail)) {
       if (const auto stored = location_->store().peek(chunk_key(location_->prefix(), (*base)->chunks.back(), last))) {
         (*base)->size += stored->size() - checksum_bytes - tail.size();
@@ -231,6 +233,8 @@ Result<Window> Backend::map(std::uint64_t offset, std::size_t n) const {
   if (has(Bug::window_beyond_end)) chunk->bytes.resize(static_cast<std::size_t>(location_->settings().chunk_size));
   const std::uint64_t from = has(Bug::window_starts_at_chunk) ? chunk->begin : offset;
   auto bytes = std::make_shared<Bytes>(chunk->bytes.begin() + static_cast<std::ptrdiff_t>(from - chunk->begin), chunk->bytes.end());
+  if (has(Bug::window_shows_abandoned) && offset + bytes->size() == (*opened)->size())
+    bytes->insert(bytes->end(), location_->bugs.left_over.begin(), location_->bugs.left_over.end());
   const std::size_t count = std::min(n, bytes->size());
   if (has(Bug::windows_share_buffer)) {
     BugState& bugs = location_->bugs;
@@ -272,6 +276,7 @@ Result<void> Backend::shrink(std::uint64_t size) {
   }
   if (size == (*old)->size) return {};
   if (size == 0 && has(Bug::shrink_to_nothing_removes)) return location_->drop_all();
+  location_->bugs.extensions_since_shrink = 0;
   Manifest next = **old;
   next.generation = ++location_->last_generation;
   next.size = size;
@@ -280,6 +285,8 @@ Result<void> Backend::shrink(std::uint64_t size) {
     next.chunks.pop_back();
     next.size -= next.chunk_size;
   }
+  if (has(Bug::shrink_in_hole_loses_chunk) && next.chunks.size() > 1 && next.chunks.back() == Manifest::hole)
+    next.chunks[next.chunks.size() - 2] = Manifest::hole;
   std::optional<Bytes> tail;
   const bool rewrites_tail = !has(Bug::shrink_keeps_tail) && !has(Bug::shrink_grows);
   if (rewrites_tail && size % next.chunk_size != 0 && next.chunks.back() != Manifest::hole) {
@@ -313,6 +320,7 @@ Result<void> Backend::discard(std::uint64_t offset, std::uint64_t n) {
   if (!*old) return failure(errc::not_found, "discard a range", location_->prefix());
   Manifest next = **old;
   if (offset >= next.size) return {};
+  if (has(Bug::discard_end_wraps) && offset + n < offset) offset = 0;
   const std::uint64_t end = n < next.size - offset ? offset + n : next.size;
   if (has(Bug::discard_frees_nothing)) return {};
   const bool rounds_out = has(Bug::discard_takes_neighbours);
@@ -352,6 +360,10 @@ Result<std::uint64_t> Backend::transfer_to(int target, std::uint64_t offset, std
     if (!count) break;
     moved += has(Bug::transfer_ignores_short_count) ? std::min<std::uint64_t>(n - moved, left.size()) : *count;
   }
+  if (has(Bug::transfer_takes_abandoned) && moved != 0 && moved < n) {
+    const std::span<const std::byte> more{location_->bugs.left_over};
+    moved += hybridbuffer::detail::write_some(target, more.first(std::min<std::size_t>(more.size(), n - moved))).value_or(0);
+  }
   return moved;
 }
 
@@ -384,6 +396,7 @@ Result<void> Backend::publish(std::string_view destination, PublishMode mode) {
   Bytes whole(static_cast<std::size_t>((*opened)->size()));
   const auto count = (*opened)->copy(0, whole);
   if (!count) return std::unexpected{count.error()};
+  if (has(Bug::publish_takes_abandoned)) whole.insert(whole.end(), location_->bugs.left_over.begin(), location_->bugs.left_over.end());
   auto done = location_->publish(destination, whole, mode);
   if (done) location_->bugs.published.emplace_back(destination);
   return done;

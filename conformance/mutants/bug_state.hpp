@@ -40,11 +40,20 @@ struct BugState {
   std::vector<std::string> published{};                             // publish_follows_object, publish_goes_with_backend
   std::shared_ptr<Bytes> window{};                                  // windows_share_buffer
   std::vector<std::weak_ptr<Bytes>> windows{};                      // window_dies_at_append
-  int descriptor = -1;                                              // descriptor_inherited
-  std::atomic<std::uint64_t> cached_chunk{~std::uint64_t{0}};       // read_at_cache_without_lock
+  std::array<std::atomic<std::uint64_t>, 256> cursors{};            // reader_number_in_8_bits
+  std::atomic<std::uint8_t> next_reader{0};
+  std::uint64_t extensions_since_shrink = 0;                   // second_extension_after_shrink_zeroes
+  int descriptor = -1;                                         // descriptor_inherited
+  std::atomic<std::uint64_t> cached_chunk{~std::uint64_t{0}};  // read_at_cache_without_lock
   std::array<std::byte, 4096> cache{};
   static constexpr const char* stray_file = "reference-backend.tmp";  // file_in_working_directory
 };
+
+/// How many objects were committed in all locations: others_commits_move_readers.
+inline std::atomic<std::uint64_t>& all_commits() noexcept {
+  static std::atomic<std::uint64_t> count{0};
+  return count;
+}
 
 /// Memory that nobody frees.
 void leak_memory();

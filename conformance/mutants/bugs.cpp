@@ -197,6 +197,26 @@ const std::vector<Mutant>& table() {
     {"P90", child_reads_on, "a forked child can use the handles", {"FORK-1"}},
     {"P91", child_commits, "a forked child's writer commits", {"FORK-1"}},
     {"P92", heap_overrun, "a chunk is copied beyond its buffer", {"RES-5"}},
+
+    {"P93", cut_off_writer_frees_place, "a writer cut off by remove() frees its successor's place", {"REMOVE-3"}},
+    {"P94", cut_off_writer_gives_back_twice, "a cut off writer gives back what its successor stored", {"REMOVE-3"}},
+    {"P95", reader_number_in_8_bits, "256 readers later another one has the same number, and its cursor", {"OPEN-3"}},
+    {"P96", generation_in_8_bits, "after 256 objects a generation number comes again", {"OPEN-5"}},
+    {"P97", others_commits_move_readers, "many commits of other locations take an open reader's place away", {"OPEN-5"}},
+    {"P98", remove_keeps_sixteenth_chunk, "remove leaves a chunk of an object of exactly sixteen", {"REMOVE-2"}},
+    {"P99", gather_list_cut, "a list of more than 4096 pieces is cut", {"WRITER-2"}},
+    {"P100", write_counter_in_16_bits, "the 65 536th write is lost", {"WRITER-3"}, false, large_chunks},
+    {"P101", fetch_ahead_skips, "a read of another size after three equal ones skips a byte", {"READER-1"}},
+    {"P102", small_object_in_backend, "handles on small objects point into the Backend", {"MOVE-4"}},
+    {"P103", second_extension_after_shrink_zeroes, "the second extension after a shrink zeroes a byte of the last chunk", {"SHRINK-1"}},
+    {"P104", discard_end_wraps, "a range whose end wraps is taken from the start", {"DISCARD-1"}},
+    {"P105", shrink_in_hole_loses_chunk, "a shrink to within a discarded chunk takes the one before it", {"DISCARD-1"}},
+    {"P106", window_shows_abandoned, "a window shows what an abandoned extension left behind the end", {"MAP-1"}},
+    {"P107", transfer_takes_abandoned, "a transfer takes what an abandoned extension left behind the end", {"TRANSFER-1"}},
+    {"P108", publish_takes_abandoned, "publish takes what an abandoned extension left behind the end", {"PUBLISH-1"}},
+    {"P109", publish_looks_then_replaces, "keep looks first and replaces then", {"PUBLISH-1"}, true},
+    {"P110", publish_shares_staging, "all that publish at one time go through one buffer", {"PUBLISH-1"}, true},
+    {"P111", child_large_writer_drops_chunks, "a forked child's writer drops the parent's chunks when there are many", {"FORK-1"}},
   };
   return rows;
 }

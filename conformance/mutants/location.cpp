@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,20 @@ auto again(Primitive&& primitive) -> decltype(primitive()) {
     if (has(Bug::interrupted_is_final)) return answer;
     if (answer || answer.error() != NativeCode::interrupted || tries == patience) return answer;
   }
+}
+
+// publish_shares_staging: filled in two steps, which another one can come between.
+Bytes stage_in_shared_buffer(std::span<const std::byte> bytes) {
+  static std::mutex mutex;
+  static Bytes staging;
+  {
+    const std::lock_guard lock{mutex};
+    staging.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2));
+  }
+  std::this_thread::sleep_for(std::chrono::microseconds{50});
+  const std::lock_guard lock{mutex};
+  staging.insert(staging.end(), bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2), bytes.end());
+  return staging;
 }
 
 }  // namespace
@@ -181,6 +197,13 @@ Result<void> Location::publish(std::string_view destination, std::span<const std
     }
     return {};
   }
+  if (has(Bug::publish_looks_then_replaces) && mode == PublishMode::keep) {
+    if (store_->peek(destination)) return store_failure("publish an object", NativeCode::key_exists, destination);
+    std::this_thread::sleep_for(std::chrono::microseconds{50});
+    mode = PublishMode::replace;
+  }
+  Bytes staged;
+  if (has(Bug::publish_shares_staging)) bytes = staged = stage_in_shared_buffer(bytes);
   const auto done = again([&] { return store_->commit(destination, bytes, mode == PublishMode::keep); });
   if (done) return {};
   if (done.error() != NativeCode::key_exists) {
@@ -258,6 +281,8 @@ Result<void> Location::drop_all() {
     }
   }
   if (!found) return store_failure("list what is to be removed", found.error(), prefix_);
+  constexpr std::size_t sixteen_and_metadata = 17;
+  if (has(Bug::remove_keeps_sixteenth_chunk) && found->size() == sixteen_and_metadata) found->erase(found->begin());
   // The metadata first: without it nobody finds a chunk that is gone.
   const std::string metadata = metadata_key(prefix_);
   const auto remove_one = [&](const std::string& key) -> Result<void> {

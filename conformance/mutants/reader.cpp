@@ -21,7 +21,12 @@ View::View(std::shared_ptr<Location> location, Manifest manifest)
       size_{manifest.size},
       manifest_{std::make_shared<const Manifest>(std::move(manifest))},
       readers_gone_{location_->bugs.readers_gone},
-      backend_moves_{location_->bugs.backend_moves} {}
+      backend_moves_{location_->bugs.backend_moves},
+      commits_{all_commits()} {
+  if (!has(Bug::reader_number_in_8_bits)) return;
+  number_ = location_->bugs.next_reader++;
+  location_->bugs.cursors[number_] = 0;
+}
 
 View::~View() {
   if (!location_->is_ours()) return;
@@ -31,7 +36,8 @@ View::~View() {
 }
 
 bool View::is_usable() const noexcept {
-  if (has(Bug::handle_keeps_backend_pointer) && backend_moves_ != location_->bugs.backend_moves) std::abort();
+  const bool points_to_backend = has(Bug::handle_keeps_backend_pointer) || (has(Bug::small_object_in_backend) && size_ <= 64);
+  if (points_to_backend && backend_moves_ != location_->bugs.backend_moves) std::abort();
   return location_->is_ours() || has(Bug::child_reads_on);
 }
 bool View::was_closed_with_another() const noexcept {
@@ -60,6 +66,8 @@ Result<bool> View::refresh(const Manifest& seen) const {
 }
 
 Result<View::Chunk> View::chunk_at(std::uint64_t offset) const {
+  if (has(Bug::others_commits_move_readers) && all_commits() - commits_ > 200)
+    return failure(errc::io, "read a chunk that was moved", location_->prefix());
   for (;;) {
     auto manifest = current();
     if (has(Bug::key_resolved_at_each_fetch)) {
@@ -133,8 +141,10 @@ Result<std::size_t> Reader::read(std::span<std::byte> bytes) {
   if (auto wrong = misread(bytes)) return *wrong;
   if (bytes.empty()) return std::size_t{0};
   misplace();
+  if (has(Bug::fetch_ahead_skips)) skip_what_was_fetched_ahead(bytes.size());
   auto count = deliver(bytes);
   if (has(Bug::readers_share_cursor)) view_->location().bugs.cursor = position_;
+  if (has(Bug::reader_number_in_8_bits)) view_->location().bugs.cursors[view_->number()] = position_;
   return count;
 }
 

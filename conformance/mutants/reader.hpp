@@ -41,6 +41,8 @@ class View {
   [[nodiscard]] const Location& location() const noexcept { return *location_; }
   /// Whether the handle belongs to this process.
   [[nodiscard]] bool is_usable() const noexcept;
+  /// Of the cursor that a bug keeps for it.
+  [[nodiscard]] std::size_t number() const noexcept { return number_; }
   /// Whether another reader that was closed took this one along: a bug.
   [[nodiscard]] bool was_closed_with_another() const noexcept;
 
@@ -60,6 +62,8 @@ class View {
   mutable std::shared_ptr<const Manifest> manifest_;
   std::uint64_t readers_gone_;  // when it was opened
   std::uint64_t backend_moves_;
+  std::uint64_t commits_;
+  std::size_t number_ = 0;
 };
 
 /// Delivers the bytes in order; as a seeker from anywhere.
@@ -79,6 +83,7 @@ class Reader {
 
   // Where several lines are broken together.
   void misplace();
+  void skip_what_was_fetched_ahead(std::size_t wanted);
   [[nodiscard]] std::optional<Result<std::size_t>> misread(std::span<std::byte> bytes);
   [[nodiscard]] std::size_t misdeliver(std::span<std::byte> bytes, std::size_t inside, std::size_t count);
   [[nodiscard]] std::optional<Result<std::uint64_t>> misseek(std::int64_t offset, Whence whence);
@@ -90,8 +95,10 @@ class Reader {
 
   // Only for bugs.
   bool is_seeker_;
-  bool paused_ = false;  // false_end_at_boundary
-  bool at_end_ = false;  // end_survives_seek
+  bool paused_ = false;        // false_end_at_boundary
+  bool at_end_ = false;        // end_survives_seek
+  std::size_t last_size_ = 0;  // fetch_ahead_skips
+  int equal_sizes_ = 0;
 };
 
 /// Delivers any window.

@@ -37,12 +37,20 @@ std::optional<Result<std::size_t>> Reader::misread(std::span<std::byte> bytes) {
 void Reader::misplace() {
   BugState& bugs = view_->location().bugs;
   if (has(Bug::readers_share_cursor)) position_ = bugs.cursor;
+  if (has(Bug::reader_number_in_8_bits) && !is_seeker_) position_ = bugs.cursors[view_->number()];
   if (has(Bug::read_at_moves_cursor) && bugs.moved_cursor) position_ = *std::exchange(bugs.moved_cursor, std::nullopt);
   if (has(Bug::shared_position_between_threads)) {
     bugs.cursor = position_;
     std::this_thread::yield();
     position_ = bugs.cursor;
   }
+}
+
+void Reader::skip_what_was_fetched_ahead(std::size_t wanted) {
+  const bool is_same = wanted == last_size_;
+  if (!is_same && equal_sizes_ >= 3 && position_ + 1 < view_->size()) ++position_;
+  equal_sizes_ = is_same ? equal_sizes_ + 1 : 1;
+  last_size_ = wanted;
 }
 
 // What a broken reader makes of `count` delivered bytes, which begin at `inside` in the chunk.

@@ -78,6 +78,7 @@ Writer::~Writer() {
     static_cast<void>(close());
     return;
   }
+  if (has(Bug::cut_off_writer_gives_back_twice)) give_back_again();
   abandon();
 }
 
@@ -94,6 +95,7 @@ Result<void> Writer::write(std::span<const std::byte> bytes) {
   if (has(Bug::writer_bound_to_thread) && maker_ != std::this_thread::get_id()) return failure(errc::io, "write", "from another thread");
   if (bytes.empty() && has(Bug::empty_write_finalises)) return close();
   if (bytes.empty()) return {};
+  if (has(Bug::write_counter_in_16_bits) && ++writes_ == 0) return {};
   if (has(Bug::file_in_working_directory)) write_stray_file(bytes);
   if (has(Bug::shared_static_buffer)) take_pending_from_shared_buffer();
   if (auto stored = store(misread(bytes)); !stored) {
@@ -105,6 +107,7 @@ Result<void> Writer::write(std::span<const std::byte> bytes) {
 }
 
 Result<void> Writer::write(std::span<const std::span<const std::byte>> pieces) {
+  if (has(Bug::gather_list_cut)) pieces = pieces.first(std::min<std::size_t>(pieces.size(), 4096));
   for (const auto piece : pieces) {
     if (piece.empty() && has(Bug::gather_drops_empty_neighbour)) return {};
     if (auto done = write(piece); !done) return done;
@@ -249,7 +252,10 @@ Result<void> Writer::commit() {
   } else if (auto done = location_->commit(manifest_); !done) {
     return done;
   }
+  if (has(Bug::others_commits_move_readers)) ++all_commits();
   location_->bugs.committed_size = manifest_.size;
+  if (has(Bug::window_shows_abandoned) || has(Bug::transfer_takes_abandoned) || has(Bug::publish_takes_abandoned))
+    location_->bugs.left_over.clear();
   location_->bugs.filled = false;
   if (*old && !(has(Bug::append_keeps_old_tails) && base_)) location_->drop_chunks(**old, &manifest_);
   if (location_->has_unknown_keys && location_->writers == 1) location_->drop_unknown(manifest_);
@@ -276,15 +282,20 @@ void Writer::drop_own() noexcept {
 
 void Writer::abandon() noexcept {
   if (location_ == nullptr || phase_ == Phase::closed) return;
-  if (!location_->is_ours() && !has(Bug::child_writer_drops_chunks)) return;
+  const bool drops_in_child =
+      has(Bug::child_writer_drops_chunks) || (has(Bug::child_large_writer_drops_chunks) && manifest_.chunks.size() >= 64);
+  if (!location_->is_ours() && !drops_in_child) return;
   phase_ = Phase::closed;
   const std::lock_guard lock{location_->mutex};
   if (has(Bug::moved_from_writer_ends_live_one) && manifest_.chunks.empty() && manifest_.size != 0) ++location_->epoch;
-  if (has(Bug::failed_append_stays_pending) && base_) {
+  const bool leaves_pending = has(Bug::failed_append_stays_pending) || has(Bug::window_shows_abandoned) ||
+                              has(Bug::transfer_takes_abandoned) || has(Bug::publish_takes_abandoned);
+  if (leaves_pending && base_) {
     location_->bugs.left_over.assign(pending_.begin() + static_cast<std::ptrdiff_t>(std::min(tail_, pending_.size())), pending_.end());
   }
   if (has(Bug::abandon_drops_committed)) static_cast<void>(location_->store().del(metadata_key(location_->prefix())));
   drop_own();
+  if (has(Bug::cut_off_writer_frees_place) && epoch_ != location_->epoch && location_->writers != 0) --location_->writers;
   if (epoch_ == location_->epoch && !has(Bug::abandoned_writer_blocks)) --location_->writers;
 }
 

@@ -53,6 +53,7 @@ class Writer {
   [[nodiscard]] Result<void> extend_again();
   [[nodiscard]] Result<void> close_again();
   void publish_again() const;
+  void give_back_again() noexcept;
   void put_pending_into_shared_buffer() const;
   void take_pending_from_shared_buffer();
 
@@ -68,6 +69,7 @@ class Writer {
   std::vector<std::span<const std::byte>> borrowed_;  // keeps_callers_pointer
   std::uint64_t borrowed_bytes_ = 0;
   Bytes own_;                                           // lost_append_answer_doubles, second_close_appends_again
+  std::uint16_t writes_ = 0;                            // write_counter_in_16_bits
   std::size_t tail_ = 0;                                // failed_append_stays_pending
   std::thread::id maker_ = std::this_thread::get_id();  // writer_bound_to_thread
 };

@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 /// \file
 /// The bugs of the writer that take more than a line.
@@ -133,6 +135,16 @@ Result<void> Writer::close_again() {
   }
   static_cast<void>(location_->commit(manifest_));
   return verdict_;
+}
+
+// What stands under the newest generation, whoever has that now.
+void Writer::give_back_again() noexcept {
+  if (location_ == nullptr || !location_->is_ours() || phase_ != Phase::closed || verdict_) return;
+  const std::lock_guard lock{location_->mutex};
+  if (epoch_ == location_->epoch) return;
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < 4; ++i) keys.push_back(chunk_key(location_->prefix(), location_->last_generation, i));
+  location_->drop(std::move(keys));
 }
 
 void Writer::publish_again() const {

@@ -238,8 +238,18 @@ void declared_limit(Context& c) {
   compare(c, location, object, 0, "the object that one above the limit could not replace");
 }
 
+// Sizes that are round to somebody: where the chunk size is not known, it may be any of their divisors.
+Sizes round_sizes(std::uint64_t most) {
+  Sizes sizes;
+  for (std::uint64_t m = 1; m <= 12; ++m) {
+    for (const std::uint64_t unit : {100U, 512U, 1000U, 1500U, 3000U, 4000U, 4096U - 16U, 5000U, 8192U, 10'000U}) sizes.push_back(m * unit);
+  }
+  return normalised(around(sizes), most);
+}
+
 void data_3(Context& c) {
   declared_limit(c);
+  if (!c.traits().chunk_size) ladder(c, shuffled(round_sizes(c.most()), c.random()), Pace{c});
   Sizes sizes = size_ladder(c.chunks(), 3, std::min<std::uint64_t>(c.most(), (std::uint64_t{1} << 24U) + 1));
   if (c.chunks().size() == 1) {
     for (const std::uint64_t size : many_chunks(c.chunk(), c.most())) sizes.push_back(size);

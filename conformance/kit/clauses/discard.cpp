@@ -4,6 +4,7 @@
 
 #include <hybridbuffer/conformance/clause.hpp>
 #include <hybridbuffer/conformance/context.hpp>
+#include <hybridbuffer/conformance/schedule.hpp>
 
 #include <algorithm>
 #include <array>
@@ -44,6 +45,18 @@ class Discarded {
     context_->require(done, what);
     ranges_.push_back({offset, std::min(n, object_.size() - std::min(offset, object_.size()))});
     return true;
+  }
+
+  /// A range that ends far beyond the object, which may also be refused. Returns: false when the store cannot discard.
+  [[nodiscard]] bool discard_beyond(std::uint64_t offset, std::uint64_t n) {
+    const auto done = location_.discard(offset, n);
+    if (!done) context_->expect_error(done, {errc::invalid_argument, errc::unsupported}, "discard() far beyond the end");
+    ranges_.push_back({offset, object_.size() - std::min(offset, object_.size())});
+    return done || done.error() != errc::unsupported;
+  }
+  void abandon_extension(std::uint64_t n) {
+    Writer writer = context_->require(location_.append(), "append()");
+    write_tail(*context_, writer, longer_by(*context_, location_, object_, n), object_.size(), n / 2 + 1);
   }
 
   void extend_by(std::uint64_t n) { extend(*context_, location_, object_, std::min(n, extension_limit(*context_) - object_.size())); }
@@ -229,6 +242,83 @@ bool discard_everywhere(Context& c) {
   return true;
 }
 
+// The end of the range is a sum that wraps.
+void to_the_end_and_far_beyond(Context& c) {
+  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t unit = unit_of(c);
+  for (const std::uint64_t offset : {2 * unit, unit + 1, std::uint64_t{1}}) {
+    for (const std::uint64_t n : {most, most - 1, most - offset + 2, most / 2 + 1}) {
+      c.start_case();
+      Discarded one{c, std::min(3 * unit + 2, extension_limit(c))};
+      if (!one.discard_beyond(offset, n)) return;
+      one.check("after discard(" + std::to_string(offset) + ", " + std::to_string(n) + ")");
+    }
+  }
+}
+
+// The new end lies in what was discarded, and what is written on from there must come to stand in the right place.
+void cut_in_a_discarded_range(Context& c) {
+  if (!c.has(Capability::shrink)) return;
+  for (const std::uint64_t unit : boundaries(c)) {
+    const std::uint64_t size = std::min(4 * unit + 2, extension_limit(c));
+    for (const std::uint64_t to : {3 * unit + unit / 2, 3 * unit, 2 * unit + 1, unit / 2 + 1}) {
+      if (to >= size) continue;
+      for (const std::uint64_t back : {to % unit, unit, unit / 2, unit + unit / 2}) {
+        if (back > to) continue;
+        c.start_case();
+        Discarded one{c, size};
+        if (!one.discard(to - back, size)) return;
+        one.truncate(to);
+        one.check("after a shrink to within a discarded range");
+        if (!c.has(Capability::append)) continue;
+        one.extend_by(unit / 3 + 1);
+        one.check("after a shrink to within a discarded range and an extension");
+        one.extend_by(unit);
+        one.check("after a shrink to within a discarded range and two extensions");
+      }
+      if (!c.time_left()) return;
+    }
+  }
+}
+
+struct Step {
+  enum class Kind : std::uint8_t { discard, extend, abandon, cut } kind = Kind::discard;
+  std::uint64_t where = 0;  // taken modulo what there is
+  std::uint64_t n = 0;
+};
+
+// Any sequence of changes leaves what was not discarded.
+void discard_at_random(Context& c, std::uint64_t unit) {
+  std::vector<Step> steps;
+  for (std::uint64_t i = c.rounds(40, 6); i > 0; --i) {
+    const std::array bounds{std::uint64_t{8}, unit + 2, 3 * unit + 2};
+    steps.push_back({static_cast<Step::Kind>(c.random()() % 4), c.random()(), c.random()() % bounds[c.random()() % bounds.size()] + 1});
+  }
+  bool can = true;
+  run_schedule<Step>(c, std::move(steps), [&](Context& context, const std::vector<Step>& schedule) {
+    Discarded one{context, std::min(5 * unit + 3, extension_limit(context) / 2)};
+    for (const Step& step : schedule) {
+      const std::uint64_t size = one.object().size();
+      switch (step.kind) {
+        case Step::Kind::discard:
+          if (size != 0) can = can && one.discard(step.where % size, step.n);
+          break;
+        case Step::Kind::extend:
+          if (context.has(Capability::append)) one.extend_by(step.n);
+          break;
+        case Step::Kind::abandon:
+          if (context.has(Capability::append) && step.n < extension_limit(context) - size) one.abandon_extension(step.n);
+          break;
+        case Step::Kind::cut:
+          if (context.has(Capability::shrink)) one.truncate(size - step.where % (size / 3 + 1));
+          break;
+      }
+      if (!can) return;
+      one.check("after random discards and other changes");
+    }
+  });
+}
+
 // Piece by piece from the front, as a queue does: no byte before its time.
 void discard_step_by_step(Context& c) {
   c.start_case();
@@ -297,6 +387,9 @@ bool discard_with_fault(Context& c, const Fault& fault) {
 void discard_1(Context& c) {
   of_no_effect(c);
   frees_storage(c);
+  to_the_end_and_far_beyond(c);
+  discard_at_random(c, unit_of(c));
+  cut_in_a_discarded_range(c);
   if (!discard_everywhere(c)) return;
   discard_step_by_step(c);
   if (!c.needs(c.hooks().inject, "inject")) return;

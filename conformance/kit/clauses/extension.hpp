@@ -43,6 +43,13 @@ namespace hybridbuffer::conformance::clauses {
   return longer;
 }
 
+/// How many bytes to write to an extension of `size` bytes so that they do not all wait in its writer: several chunks, and more than a
+/// usual buffer.
+[[nodiscard]] inline std::uint64_t pending_bytes(Context& c, std::uint64_t size) {
+  const std::uint64_t wanted = 3 * unit_of(c) + 5 + std::min<std::uint64_t>(70'000, c.rounds(200, 1) * unit_of(c));
+  return std::min(wanted, extension_limit(c) - size);
+}
+
 /// Writes what `longer` has beyond `from`, in pieces of `piece` bytes.
 inline void write_tail(Context& c, Writer& writer, const Object& longer, std::uint64_t from, std::uint64_t piece) {
   while (from < longer.size()) {

@@ -83,7 +83,8 @@ class Scene {
         object_{c.object(location_, size_)},
         replaced_{c.make()},
         old_{c.object(replaced_, size_ / 2 + 1)},
-        fresh_{c.make()} {
+        fresh_{c.make()},
+        large_{c.make()} {
     c.store(location_, object_);
     c.store(replaced_, old_);
     reader_.emplace(c.require(location_.open(), "open()"));
@@ -93,6 +94,9 @@ class Scene {
     if (c.has(Capability::map)) window_.emplace(c.require(location_.map(0, static_cast<std::size_t>(size_)), "map()"));
     add_writer(replaced_, Object{}, old_, false);
     add_writer(fresh_, Object{}, {}, false);
+    // One that has written much may have come by other means than a small one: a thread, a connection, parts that are stored already.
+    const std::uint64_t much = std::min({std::uint64_t{1} << 20U, 256 * c.chunk(), c.most() / 4});
+    add_writer(large_, Object{}, {}, false, much);
     if (!c.has(Capability::append)) return;
     extended_.emplace(c.make());
     const Object committed = c.object(*extended_, size_ / 3 + 1);
@@ -187,11 +191,13 @@ class Scene {
     std::uint64_t written;
   };
 
-  void add_writer(Location& location, const Object& start, const Object& committed, bool appends) {
+  void add_writer(Location& location, const Object& start, const Object& committed, bool appends, std::uint64_t at_once = 0) {
     Context& c = *context_;
-    Object pending = longer_by(c, location, start, size_ + committed.size());
+    Object pending = longer_by(c, location, start, size_ + committed.size() + at_once);
     writers_.push_back(
         {&location, c.require(appends ? location.append() : location.create(), "a writer"), std::move(pending), start.size()});
+    c.write(writers_.back().writer, writers_.back().pending, start.size(), at_once);
+    writers_.back().written += at_once;
     write_some(writers_.back());
   }
   void write_some(Open& open) {
@@ -209,7 +215,7 @@ class Scene {
     position_ += count;
   }
   [[nodiscard]] std::vector<Location*> locations() {
-    std::vector<Location*> all{&location_, &replaced_, &fresh_};
+    std::vector<Location*> all{&location_, &replaced_, &fresh_, &large_};
     if (extended_) all.push_back(&*extended_);
     return all;
   }
@@ -251,6 +257,7 @@ class Scene {
   Location replaced_;
   Object old_;
   Location fresh_;
+  Location large_;
   std::optional<Location> extended_;
   std::optional<Reader> reader_;
   std::uint64_t position_ = 0;

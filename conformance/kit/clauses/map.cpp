@@ -170,11 +170,32 @@ void windows_beside_extensions(Context& c) {
   c.expect_object(location, whole, "the object after windows beside its extensions");
 }
 
+// Bounded by what is committed, not by what stands behind it.
+void windows_beside_pending_bytes(Context& c) {
+  if (!c.has(Capability::append)) return;
+  const std::uint64_t unit = unit_of(c);
+  for (const std::uint64_t size : normalised({unit / 2 + 1, unit, unit + 7}, extension_limit(c) / 2)) {
+    c.start_case();
+    auto [location, object] = c.stored(size);
+    const auto look = [&] {
+      for (const std::uint64_t offset : {size - 1, size / 2, size, size + 1}) expect_window_of(c, location, object, offset, 2 * unit + 9);
+    };
+    {
+      const Object never = longer_by(c, location, object, pending_bytes(c, size));
+      Writer writer = c.require(location.append(), "append()");
+      write_tail(c, writer, never, size, unit / 2 + 1);
+      look();
+    }
+    look();
+  }
+}
+
 void map_1(Context& c) {
   c.expect_error(c.make().map(0, 1), {errc::not_found}, "map() where there is no object");
   for (const std::uint64_t unit : boundaries(c)) windows_outlive_changes(c, std::min(2 * unit + 1, extension_limit(c) / 4));
   windows_outlive_changes(c, 5);
   windows_are_given_back(c);
+  windows_beside_pending_bytes(c);
   windows_beside_extensions(c);
   every_window(c);
 }

@@ -137,7 +137,42 @@ void read_in_turns(Context& c, const Location& location, const Object& object, c
   }
 }
 
+// More readers at once than a narrow counter tells apart, which go one after the other while others write.
+void many_readers(Context& c) {
+  c.start_case();
+  const auto [location, object] = c.stored(scales(c).front() + 300);
+  Location other = c.make();
+  const std::uint64_t count = c.rounds(300, 4);
+  const std::string what = " of " + std::to_string(count) + " readers open at once";
+  struct Cursor {
+    Reader reader;
+    std::uint64_t at = 0;
+  };
+  std::vector<Cursor> cursors;
+  const auto read = [&](Cursor& cursor, std::size_t n, const std::string& which) {
+    std::array<std::byte, 16> block{};
+    const std::size_t found = c.require(cursor.reader.read(std::span{block}.first(n)), which + what + ": read()");
+    c.check(found != 0 && found <= n, which + what + ": read() before the end gave " + std::to_string(found) + " bytes");
+    c.expect_bytes(object, cursor.at, std::span{block}.first(found), which + what);
+    cursor.at += found;
+  };
+  for (std::uint64_t i = 0; i < count; ++i) {
+    cursors.push_back({c.require(location.open(), "open() with " + std::to_string(i) + " readers open")});
+    read(cursors.back(), 1 + i % 7, "one");
+  }
+  for (Cursor& cursor : cursors) read(cursor, 3, "one");
+  c.expect_rest(cursors.front().reader, object, cursors.front().at, 777, "the first" + what);
+  while (cursors.size() > 1) {
+    cursors.erase(cursors.begin(), cursors.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(cursors.size() - 1, 11)));
+    c.store(other, new_object(c, other, object.size()));
+    read(cursors.back(), 1, "the last");
+  }
+  c.expect_rest(cursors.back().reader, object, cursors.back().at, 777, "the last" + what);
+  c.expect_object(location, object, "the object after " + std::to_string(count) + " readers of it");
+}
+
 void open_3(Context& c) {
+  many_readers(c);
   Quota quota{c, 3};
   for (const std::uint64_t chunk : scales(c)) {
     const auto [location, object] = c.stored(3 * chunk + 1);
@@ -264,7 +299,64 @@ bool happen(Context& c, Location& location, Event event, std::uint64_t size) {
   return true;
 }
 
+// Longer than it takes for a narrow generation number to come round.
+void replaced_many_times(Context& c) {
+  c.start_case();
+  const std::uint64_t chunk = scales(c).front();
+  auto [location, object] = c.stored(chunk + 1);
+  Watchers watchers{c, location, object, normalised({0, chunk - 1}, object.size())};
+  const std::uint64_t times = c.rounds(300, 4);
+  std::optional<ReaderAt> windows;
+  if (c.has(Capability::reader_at)) windows.emplace(c.require(location.open_reader_at(), "open_reader_at()"));
+  std::vector<Reader> unread;
+  for (std::uint64_t i = 0; i < times; ++i) unread.push_back(c.require(location.open(), "open()"));
+  std::array<std::byte, 8> block{};
+  for (std::uint64_t i = 0; i < times; ++i) {
+    c.store(location, new_object(c, location, chunk + 1));
+    const std::string what = " after " + std::to_string(i + 1) + " replacements";
+    // What has not been fetched is fetched now: there it may come from the wrong object.
+    const auto count = unread[i].read(block);
+    if (count) {
+      c.check(*count != 0 && *count <= block.size(), "a reader" + what + " gave " + std::to_string(*count) + " bytes");
+      c.expect_bytes(object, 0, std::span{block}.first(*count), "a reader" + what);
+    }
+    if (!windows) continue;
+    const auto shown = windows->read_at(1, block);
+    if (shown) {
+      c.check(*shown == block.size(), "read_at()" + what + " gave " + std::to_string(*shown) + " bytes");
+      c.expect_bytes(object, 1, block, "read_at()" + what);
+    }
+  }
+  watchers.expect_old(true, "after " + std::to_string(times) + " replacements");
+}
+
+// What others write and take away beside an open reader and an open writer: a store that is shared moves things then.
+void beside_the_changes_of_others(Context& c) {
+  c.start_case();
+  const std::uint64_t chunk = scales(c).front();
+  auto [location, object] = c.stored(2 * chunk + 1);
+  Watchers watchers{c, location, object, normalised({0, chunk}, object.size())};
+  Location written = c.make();
+  const Object pending = new_object(c, written, 2 * chunk + 1);
+  Writer writer = c.require(written.create(), "create()");
+  c.write(writer, pending, 0, chunk + 1);
+  Location other = c.make();
+  const std::uint64_t times = c.rounds(300, 4);
+  for (std::uint64_t i = 0; i < times; ++i) {
+    c.store(other, new_object(c, other, i % 5 * chunk + i % 7));
+    if (i % 4 == 3) c.require(other.remove(), "remove()");
+  }
+  const std::string what = "after " + std::to_string(times) + " changes of another location";
+  c.write(writer, pending, chunk + 1, pending.size() - chunk - 1);
+  c.require(writer.close(), "close() of a writer " + what);
+  c.expect_object(written, pending, "what a writer wrote before and " + what);
+  watchers.expect_old(false, what);
+  c.expect_object(location, object, "the object " + what);
+}
+
 void open_5(Context& c) {
+  replaced_many_times(c);
+  beside_the_changes_of_others(c);
   Quota quota{c, 14};
   for (const std::uint64_t chunk : scales(c)) {
     for (const std::uint64_t old_size : Sizes{3 * chunk + 1, chunk}) {

@@ -8,12 +8,17 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -172,6 +177,103 @@ void later_changes(Context& c) {
   place.expect(object, "after a discard");
 }
 
+// What is published is what is committed, not what stands behind it.
+void beside_pending_bytes(Context& c) {
+  if (!c.has(Capability::append)) return;
+  const std::uint64_t unit = unit_of(c);
+  for (const std::uint64_t size : normalised({unit / 2 + 1, unit, unit + 7}, extension_limit(c) / 2)) {
+    c.start_case();
+    auto [location, object] = c.stored(size);
+    const Place early{c};
+    {
+      const Object never = longer_by(c, location, object, pending_bytes(c, size));
+      Writer writer = c.require(location.append(), "append()");
+      write_tail(c, writer, never, size, unit / 2 + 1);
+      const auto published = location.publish(early.name(), PublishMode::keep);
+      if (!published) c.expect_error(published, {errc::busy}, "publish(keep) with an extension open");
+      if (published) early.expect(object, "that was published with an extension open");
+      else early.expect_absent("after publish() that was busy");
+    }
+    const Place late{c};
+    c.require(location.publish(late.name(), PublishMode::keep), "publish(keep) after an abandoned extension");
+    late.expect(object, "that was published after an abandoned extension");
+    c.expect_object(location, object, "the object after it was published beside an extension");
+  }
+}
+
+// A destination that is a path, as who publishes to a file system has it.
+bool is_path(const std::string& name) {
+  struct stat found{};
+  return name.starts_with('/') && ::lstat(name.c_str(), &found) == 0 && S_ISREG(found.st_mode);
+}
+
+// A name is taken when anything has it, also what leads nowhere.
+void onto_other_kinds_of_file(Context& c) {
+  c.start_case();
+  const Place place{c};
+  auto [location, object] = c.stored(std::min(c.chunk() + 1, extension_limit(c)));
+  c.require(location.publish(place.name(), PublishMode::keep), "publish(keep)");
+  if (!is_path(place.name())) return;
+  for (const std::string& target : {place.name(), place.name() + "-that-is-not-there"}) {
+    const Place link{c};
+    if (::symlink(target.c_str(), link.name().c_str()) != 0) return;
+    c.expect_error(location.publish(link.name(), PublishMode::keep), {errc::already_exists}, "publish(keep) onto a symbolic link");
+    struct stat found{};
+    c.check(::lstat(link.name().c_str(), &found) == 0 && S_ISLNK(found.st_mode),
+            "publish(keep) onto a symbolic link took the link's place");
+    place.expect(object, "that a symbolic link leads to");
+    c.check(::access((place.name() + "-that-is-not-there").c_str(), F_OK) != 0, "publish(keep) wrote through a symbolic link");
+    ::unlink(link.name().c_str());
+  }
+  for (const PublishMode mode : modes) {
+    const Place directory{c};
+    if (::mkdir(directory.name().c_str(), 0700) != 0) return;
+    const auto published = location.publish(directory.name(), mode);
+    ::rmdir(directory.name().c_str());
+    c.expect_any_error(published, named(mode) + " onto a directory");
+  }
+}
+
+std::size_t files_in_roots(Context& c) {
+  std::size_t count = 0;
+  for (const std::string& root : c.hooks().roots()) {
+    std::error_code problem;
+    for (std::filesystem::recursive_directory_iterator at{root, problem}, end; !problem && at != end; at.increment(problem)) ++count;
+  }
+  return count;
+}
+
+// Whatever publish() makes on its way goes with it, whether it comes to its end or not.
+void leaves_nothing_beside(Context& c) {
+  if (!c.hooks().roots) return;
+  c.start_case();
+  const std::uint64_t rounds = c.rounds(12, 3);
+  std::vector<std::pair<Location, Object>> all;
+  for (std::uint64_t i = 0; i < rounds; ++i) all.push_back(c.stored(std::min(c.chunk() + 1, extension_limit(c))));
+  const Place taken{c};
+  const auto expect_no_more = [&](const std::function<void(Location&)>& attempt, std::string_view what) {
+    const std::size_t before = files_in_roots(c);
+    for (auto& [location, object] : all) attempt(location);
+    const std::size_t after = files_in_roots(c);
+    c.check(after < before + rounds, std::to_string(rounds) + " times " + std::string{what} + " left " +
+                                         std::to_string(after - std::min(before, after)) + " files beside the destination");
+  };
+  c.require(all.front().first.publish(taken.name(), PublishMode::keep), "publish(keep)");
+  expect_no_more(
+      [&](Location& location) {
+        c.expect_error(location.publish(taken.name(), PublishMode::keep), {errc::already_exists}, "publish(keep) onto something");
+      },
+      "publish(keep) onto something");
+  expect_no_more([&](Location& location) { c.require(location.publish(taken.name(), PublishMode::replace), "publish(replace)"); },
+                 "publish(replace)");
+  expect_no_more(
+      [&](Location& location) {
+        const Place next{c};
+        c.require(location.publish(next.name(), PublishMode::keep), "publish(keep)");
+      },
+      "publish(keep) of what was then removed");
+}
+
 void onto_something(Context& c) {
   const std::uint64_t unit = unit_of(c);
   for (const std::uint64_t before : {std::uint64_t{2} * unit + 3, std::uint64_t{1}, std::uint64_t{0}}) {
@@ -228,29 +330,33 @@ void refused(Context& c) {
 }
 
 // Whoever looks sees the old or the new content, at any moment.
-void at_once_and_whole(Context& c) {
+void at_once_and_whole(Context& c, std::size_t publishers) {
   c.start_case();
   const std::uint64_t size = std::min<std::uint64_t>(c.tier() == Tier::quick ? 300'000 : 3'000'000, extension_limit(c));
   const std::uint64_t rounds = c.rounds(c.tier() == Tier::quick ? 20 : 100, 2);
   Place place{c};
   std::vector<std::pair<Location, Object>> all;
-  for (int i = 0; i < 2; ++i) all.push_back(c.stored(size - static_cast<std::uint64_t>(i) * (size / 2)));
+  for (std::size_t i = 0; i < publishers + 1; ++i) all.push_back(c.stored(size - i * (size / 3)));
   c.require(all[0].first.publish(place.name(), PublishMode::replace), "publish()");
-  std::atomic<bool> ended{false};
-  c.in_threads(2, [&](std::size_t i) {
-    if (i == 0) {
-      for (std::uint64_t round = 1; round <= rounds; ++round) {
-        auto& [location, object] = all[round % 2];
+  std::atomic<std::size_t> running{publishers};
+  std::atomic<std::uint64_t> looks{0};
+  c.in_threads(publishers + 1, [&](std::size_t i) {
+    if (i < publishers) {
+      // On a busy machine it takes longer until somebody looked in the middle of it.
+      for (std::uint64_t round = 1; round <= rounds || (round <= 10 * rounds && looks.load() < 4 * rounds); ++round) {
+        // One alone takes two objects by turns; of several each has its own.
+        auto& [location, object] = all[publishers == 1 ? round % 2 : i];
         const auto published = location.publish(place.name(), PublishMode::replace);
         if (published) continue;
-        ended = true;
+        --running;
         throw Failure{"publish(replace) must succeed, but failed: " + published.error().message()};
       }
-      ended = true;
+      --running;
       return;
     }
-    while (!ended.load()) {
+    while (running.load() != 0) {
       const auto found = place.bytes();
+      ++looks;
       if (!found) throw Failure{"the destination was gone while publish(replace) ran"};
       const bool whole = std::any_of(all.begin(), all.end(), [&](const auto& one) {
         return one.second.size() == found->size() && !one.second.first_difference(0, *found);
@@ -263,20 +369,28 @@ void at_once_and_whole(Context& c) {
   });
 }
 
-void one_of_two_keeps(Context& c) {
-  const std::uint64_t rounds = c.rounds(20, 2);
-  for (std::uint64_t round = 0; round < rounds; ++round) {
+void one_of_several_keeps(Context& c) {
+  constexpr std::size_t count = 4;
+  c.start_case();
+  std::vector<std::pair<Location, Object>> all;
+  for (std::size_t i = 0; i < count; ++i) all.push_back(c.stored(c.chunk() % 5000 + i));
+  const auto end = std::chrono::steady_clock::now() + c.stress_time();
+  const std::uint64_t least = c.rounds(60, 2);
+  const std::uint64_t most = c.rounds(1000, 2);
+  for (std::uint64_t round = 0; round < least || (round < most && std::chrono::steady_clock::now() < end); ++round) {
     c.start_case();
     Place place{c};
-    std::vector<std::pair<Location, Object>> all;
-    for (int i = 0; i < 2; ++i) all.push_back(c.stored(c.chunk() % 5000 + static_cast<std::uint64_t>(i)));
-    std::array<std::optional<Result<void>>, 2> results;
-    c.in_threads(2, [&](std::size_t i) { results[i] = all[i].first.publish(place.name(), PublishMode::keep); });
-    c.check(results[0]->has_value() != results[1]->has_value(), "of two publish(keep) to one new name at once exactly one must succeed; " +
-                                                                    std::string{results[0]->has_value() ? "both" : "none"} + " did");
-    const std::size_t winner = results[0]->has_value() ? 0 : 1;
-    c.expect_error(*results[1 - winner], {errc::already_exists}, "the other of two publish(keep)");
-    place.expect(all[winner].second, "after two publish(keep) at once");
+    std::array<std::optional<Result<void>>, count> results;
+    c.in_threads(count, [&](std::size_t i) { results[i] = all[i].first.publish(place.name(), PublishMode::keep); });
+    const auto succeeded = [](const auto& result) { return result->has_value(); };
+    const auto winners = std::count_if(results.begin(), results.end(), succeeded);
+    c.check(winners == 1, "of " + std::to_string(count) + " publish(keep) to one new name at once exactly one must succeed; " +
+                              std::to_string(winners) + " did");
+    const auto winner = static_cast<std::size_t>(std::find_if(results.begin(), results.end(), succeeded) - results.begin());
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i != winner) c.expect_error(*results[i], {errc::already_exists}, "another of several publish(keep)");
+    }
+    place.expect(all[winner].second, "after several publish(keep) at once");
   }
 }
 
@@ -328,8 +442,12 @@ void publish_1(Context& c) {
   refused(c);
   onto_something(c);
   later_changes(c);
-  at_once_and_whole(c);
-  one_of_two_keeps(c);
+  beside_pending_bytes(c);
+  onto_other_kinds_of_file(c);
+  leaves_nothing_beside(c);
+  at_once_and_whole(c, 1);
+  at_once_and_whole(c, 2);
+  one_of_several_keeps(c);
   every_size(c);
   failures(c);
 }

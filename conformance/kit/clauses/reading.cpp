@@ -74,6 +74,19 @@ void reads_exactly_the_bytes(Context& c, const Opening& opening, const Pace& pac
     Cursor cursor{c, location, object, opening};
     for (const std::uint64_t n : {std::uint64_t{1}, c.chunk(), std::uint64_t{3}, 2 * c.chunk() + 1, std::uint64_t{1}}) cursor.read(n);
     cursor.drain(size + 1);
+    // Reads of one size, which invite to fetch ahead, then others.
+    for (const std::uint64_t same : {size / 40 + 1, size / 25 + 3, std::uint64_t{64}}) {
+      for (const std::uint64_t other : {same / 2 + 1, 2 * same + 1, std::uint64_t{1}, 5 * same}) {
+        Cursor steady{c, location, object, opening};
+        for (int i = 0; i < 6; ++i) steady.read(same);
+        steady.read(other);
+        for (int i = 0; i < 4; ++i) steady.read(same);
+        steady.read(other);
+        steady.read(same);
+        steady.drain(other + size / 16);
+        if (tried != 0 && !pace.more()) break;
+      }
+    }
     ++tried;
   }
   for (const std::uint64_t chunk : usable_chunks(c)) {

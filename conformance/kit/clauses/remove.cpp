@@ -71,7 +71,26 @@ void remove_1(Context& c) {
 
 // REMOVE-2 -----------------------------------------------------------------------------------------------------------------------
 
+// Every small number of chunks, and those round powers of two: the number may be rounded, and the last one be counted wrongly.
+void remove_so_many_chunks(Context& c) {
+  if (!c.hooks().stored_objects || !c.traits().chunk_size) return;
+  Sizes counts = around({32, 64, 128, 256}, 1);
+  for (std::uint64_t m = 2; m <= 20; ++m) counts.push_back(m);
+  Quota quota{c, 20, 25};
+  Location location = c.make();
+  for (const std::uint64_t m : normalised(counts, c.most() / c.chunk())) {
+    if (!quota.another()) return;
+    for (const std::uint64_t more : {std::uint64_t{0}, std::uint64_t{1}}) {
+      c.start_case();
+      c.store(location, new_object(c, location, m * c.chunk() + more));
+      c.require(location.remove(), "remove()");
+      c.expect_residue(0, "after remove() of " + std::to_string(m) + " chunks and " + std::to_string(more) + " bytes");
+    }
+  }
+}
+
 void remove_2(Context& c) {
+  remove_so_many_chunks(c);
   Quota quota{c, 8};
   for (const std::uint64_t chunk : scales(c)) {
     const std::vector<Sizes> lives{
@@ -163,6 +182,31 @@ void successor_of_a_removed_writer(Context& c, Way way, std::uint64_t size, bool
   c.expect_object(change.location, content, "the new object, after the cut off writer was destroyed");
 }
 
+// A cut off writer has no place to free any more, and nothing to give back twice: the place is its successor's, and what it had written
+// may be anybody's.
+void end_beside_a_successor(Context& c, Way way, std::uint64_t size, bool closes) {
+  c.start_case();
+  Change change = new_change(c, way, size);
+  Writer old = started(c, change);
+  write_part(c, old, change, 0, change.size());
+  c.require(change.location.remove(), "remove() with a writer open");
+  auto next = change.location.create();
+  if (!next) return c.expect_error(next, {errc::busy}, "create() after remove(), with the old writer still there");
+  const Object content = new_object(c, change.location, size);
+  c.write(*next, content, 0, content.size() / 2);
+  if (closes) static_cast<void>(old.close());
+  auto [other, other_content] = c.stored(size);
+  old.destroy();
+  if (c.traits().second_writer == SecondWriter::busy)
+    c.expect_error(change.location.create(), {errc::busy}, "create() beside the successor of a cut off writer that has ended");
+  auto [third, third_content] = c.stored(size);
+  c.write(*next, content, content.size() / 2, content.size() - content.size() / 2);
+  c.require(next->close(), "close() of the successor of a cut off writer that has ended");
+  c.expect_object(change.location, content, "the object of a cut off writer's successor");
+  c.expect_object(other, other_content, "another location's object, written before a cut off writer was destroyed");
+  c.expect_object(third, third_content, "another location's object, written after a cut off writer was destroyed");
+}
+
 // D11: a writer that outlives its backend cannot commit.
 void backend_gone_under_a_writer(Context& c, Way way, std::uint64_t size) {
   c.start_case();
@@ -178,6 +222,9 @@ void backend_gone_under_a_writer(Context& c, Way way, std::uint64_t size) {
 
 void remove_3(Context& c) {
   Quota quota{c, 16};
+  for (const Way way : ways(c)) {
+    for (const bool closes : {false, true}) end_beside_a_successor(c, way, 3 * scales(c).front() + 1, closes);
+  }
   for (const std::uint64_t chunk : scales(c)) {
     for (const Ending ending : {Ending::write_and_close, Ending::close, Ending::destroy, Ending::close_twice}) {
       for (const Way way : ways(c)) {

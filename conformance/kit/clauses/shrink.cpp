@@ -4,6 +4,7 @@
 
 #include <hybridbuffer/conformance/clause.hpp>
 #include <hybridbuffer/conformance/context.hpp>
+#include <hybridbuffer/conformance/schedule.hpp>
 
 #include <algorithm>
 #include <array>
@@ -186,8 +187,69 @@ bool cut_with_fault(Context& c, const Fault& fault) {
   return fired;
 }
 
+struct Step {
+  enum class Kind : std::uint8_t { extend, cut, abandon, replace, remove } kind = Kind::extend;
+  std::uint64_t n = 0;
+  std::uint64_t place = 0;
+};
+
+// A location that is extended, cut, replaced and removed at random equals a model, and so does a handle that is opened now and then.
+void change(Context& c, const std::vector<Step>& steps) {
+  Location location = c.make();
+  Object object;
+  c.store(location, object);
+  const std::vector<Route> routes = c.routes();
+  for (const Step& step : steps) {
+    const std::uint64_t room = extension_limit(c) - object.size();
+    switch (step.kind) {
+      case Step::Kind::extend: go_on(c, location, object, std::min(step.n, room)); break;
+      case Step::Kind::cut:
+        cut(c, location, object,
+            step.n <= object.size() ? step.n : object.size() - step.place % (object.size() + 1) / (step.place % 3 + 1));
+        break;
+      case Step::Kind::abandon: {
+        const bool appends = c.has(Capability::append) && step.place % 2 == 0;
+        const Object never = longer_by(c, location, appends ? object : Object{}, std::min(step.n, room));
+        Writer writer = c.require(appends ? location.append() : location.create(), "a writer that is abandoned");
+        write_tail(c, writer, never, appends ? object.size() : 0, step.n / 2 + 1);
+        break;
+      }
+      case Step::Kind::replace:
+        object = c.object(location, step.n);
+        c.store(location, object);
+        break;
+      case Step::Kind::remove:
+        c.require(location.remove(), "remove()");
+        object = c.object(location, step.n / 2);
+        c.store(location, object);
+        break;
+    }
+    c.expect_object(location, object, routes[step.place % routes.size()], "the object after random shrinks and other changes");
+  }
+  c.expect_object(location, object, "the object after random shrinks and other changes");
+}
+
+void change_at_random(Context& c) {
+  using Kind = Step::Kind;
+  constexpr std::array kinds{Kind::extend, Kind::extend, Kind::extend,  Kind::extend,  Kind::cut,     Kind::cut,
+                             Kind::cut,    Kind::cut,    Kind::abandon, Kind::abandon, Kind::replace, Kind::remove};
+  for (const std::uint64_t unit : boundaries(c)) {
+    std::vector<Step> steps;
+    for (std::uint64_t i = c.rounds(unit <= 8192 ? 150 : 20, 8); i > 0; --i) {
+      const std::array bounds{std::uint64_t{9}, unit / 2 + 1, unit + 2, 2 * unit + 2};
+      Step step{kinds[c.random()() % kinds.size()], c.random()() % bounds[c.random()() % bounds.size()] + 1, c.random()()};
+      // Half of the cuts are at a boundary or a byte beside it.
+      if (step.kind == Kind::cut && c.random()() % 2 == 0) step.n = (c.random()() % 3 + 1) * unit + c.random()() % 3 - 1;
+      steps.push_back(step);
+    }
+    run_schedule<Step>(c, std::move(steps), change);
+    if (!c.time_left()) return;
+  }
+}
+
 void shrink_1(Context& c) {
   refused(c);
+  change_at_random(c);
   cut_beside_a_writer(c);
   cut_under_open_handles(c);
   if (c.needs(c.hooks().inject, "inject")) {

@@ -223,8 +223,31 @@ void out_refused(Context& c) {
   c.expect_object(location, object, "the object after transfers that failed");
 }
 
+// Bounded by what is committed, not by what stands behind it.
+void out_beside_pending_bytes(Context& c) {
+  if (!c.has(Capability::append)) return;
+  const std::uint64_t unit = unit_of(c);
+  for (const std::uint64_t size : normalised({unit / 2 + 1, unit + 7}, extension_limit(c) / 2)) {
+    c.start_case();
+    auto [location, object] = c.stored(size);
+    const auto look = [&](const std::string& what) {
+      OwnedDescriptor file = temporary_file();
+      const auto moved = move_out(c, location, object, file.number(), 0, 4 * unit + 100, "a file");
+      if (moved) expect_moved(c, object, 0, content_of(file.number()), *moved, "a file that the object was moved to " + what);
+    };
+    {
+      const Object never = longer_by(c, location, object, pending_bytes(c, size));
+      Writer writer = c.require(location.append(), "append()");
+      write_tail(c, writer, never, size, unit / 2 + 1);
+      look("with an extension open");
+    }
+    look("after an abandoned extension");
+  }
+}
+
 void transfer_1(Context& c) {
   out_refused(c);
+  out_beside_pending_bytes(c);
   // One part after the other, each with some of the time: what each does first is what matters.
   bool works = out_to_file(c, false);
   static_cast<void>(out_to_file(c, true));

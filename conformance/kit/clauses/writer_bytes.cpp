@@ -133,10 +133,16 @@ void writer_2(Context& c) {
   }
   if (c.has(Capability::gather)) {
     const std::uint64_t chunk = scales(c).front();
-    Quota lists{c, 7, 40};
+    Quota lists{c, 8, 40};
     for (const Way way : all_ways) {
-      for (const auto& [count, most] :
-           {std::pair<std::size_t, std::uint64_t>{7, chunk}, {1025, 3}, {0, 0}, {1, chunk}, {3000, 17}, {1024, 1}, {1023, 3}}) {
+      for (const auto& [count, most] : {std::pair<std::size_t, std::uint64_t>{7, chunk},
+                                        {1025, 3},
+                                        {10'000, 1},
+                                        {0, 0},
+                                        {1, chunk},
+                                        {3000, 17},
+                                        {1024, 1},
+                                        {1023, 3}}) {
         if (lists.another()) gather_many(c, way, count, std::min(most, c.most() / (count + 2) / 2));
       }
     }
@@ -210,7 +216,39 @@ void gather_in_groups(Context& c, Writer& writer, const Change& change, const Si
 
 }  // namespace
 
+namespace {
+
+// More calls than a counter of 16 bits holds, where the store is fast enough for them.
+void many_writes(Context& c, Way way) {
+  constexpr std::uint64_t count = 70'000;
+  if (c.rounds(4096) < 2048 || c.chunk() < 64 || c.most() < 2 * count) return;
+  c.start_case();
+  Change change = new_change(c, way, count);
+  const std::vector<std::byte> bytes = change.bytes(0, count);
+  Writer writer = started(c, change);
+  for (std::uint64_t i = 0; i < count; ++i) c.require(writer.write(std::span{bytes}.subspan(i, 1)), "write() of one of many bytes");
+  commit(c, writer, change, "an object of " + std::to_string(count) + " writes of a byte");
+}
+
+// A few large writes before and between small ones: where a writer changes its way, nothing is left behind.
+void large_and_small_writes(Context& c, Way way, std::uint64_t chunk) {
+  c.start_case();
+  Sizes pieces{1, 3 * chunk, 1};
+  for (std::uint64_t i = 0; i < 20; ++i) pieces.insert(pieces.end(), {2 * chunk, 7 + i % 3});
+  pieces.insert(pieces.end(), 20, 2 * chunk + 1);
+  pieces.insert(pieces.end(), {1, chunk - 1, 1, 3});
+  Change change = new_change(c, way, sum(pieces));
+  if (change.size() != sum(pieces)) return;
+  Writer writer = started(c, change);
+  write_pieces(c, writer, change, pieces);
+  commit(c, writer, change, "an object of large writes with small ones between them");
+}
+
+}  // namespace
+
 void writer_3(Context& c) {
+  many_writes(c, Way::create);
+  for (const Way way : ways(c)) large_and_small_writes(c, way, std::min<std::uint64_t>(scales(c).front(), 65'536));
   const std::uint64_t most_pieces = 8 * c.rounds(4096, 4);
   Quota quota{c, 12};
   std::size_t turn = 0;

@@ -1,3 +1,4 @@
+#include "../memory_use.hpp"
 #include "clauses.hpp"
 
 #include <algorithm>
@@ -134,9 +135,39 @@ void mem_18(MemoryContext& c) {
   policy.expect("clear() without memory");
 }
 
+// Without a hook the heap of the process tells: what keeps something each time makes it grow in every part of the time.
+void expect_flat_heap(MemoryContext& c, std::string_view name, std::size_t times, const std::function<void()>& live) {
+#if defined(__GLIBC__)
+  if (!memory_is_measurable) return;
+  const auto in_use = [] {
+    const auto heap = ::mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+  };
+  const auto run = [&] {
+    for (std::size_t i = 0; i < times; ++i) live();
+  };
+  c.start_case();
+  run();
+  const std::size_t start = in_use();
+  std::size_t before = start;
+  bool grows = true;
+  for (int part = 0; part < 4 && grows; ++part) {
+    run();
+    const std::size_t now = in_use();
+    grows = now >= before + 16 * times;
+    before = now;
+  }
+  c.check(!grows, std::to_string(4 * times) + " policies that lived and died (" + std::string{name} + ") kept " +
+                      std::to_string(before - std::min(before, start)) + " bytes of the heap");
+#else
+  static_cast<void>(c), static_cast<void>(name), static_cast<void>(times), static_cast<void>(live);
+#endif
+}
+
 void mem_19(MemoryContext& c) {
-  if (!c.sees_allocations()) return;
-  const std::size_t size = std::min<std::size_t>(10 * c.unit() + 3, std::size_t{4} << 20U);
+  const bool sees = c.sees_allocations();
+  const std::size_t size = sees ? std::min<std::size_t>(10 * c.unit() + 3, std::size_t{4} << 20U)
+                                : std::min<std::size_t>(4 * c.unit() + 3, std::size_t{256} << 10U);
   const std::vector<std::pair<std::string_view, std::function<void()>>> lives{
       {"filled", [&] { Filled{c}.append(size); }},
       {"with a window open", [&] { static_cast<void>(Filled{c}.memory.prepare(size)); }},
@@ -190,6 +221,10 @@ void mem_19(MemoryContext& c) {
          policy.assign_from(policy);
        }}};
   for (const auto& [name, live] : lives) {
+    if (!sees) {
+      expect_flat_heap(c, name, std::clamp<std::size_t>((std::size_t{4} << 20U) / size, 4, 40), live);
+      continue;
+    }
     c.start_case();
     const std::uint64_t before = c.hooks().outstanding_bytes();
     live();
@@ -201,11 +236,14 @@ void mem_19(MemoryContext& c) {
 
 void mem_24(MemoryContext& c) {
   // So many windows that no narrow counter holds their number, where they are small.
-  const std::size_t largest = c.tier() == Tier::quick ? std::size_t{3} << 20U : std::size_t{24} << 20U;
+  const std::size_t largest = c.tier() == Tier::quick ? std::size_t{5} << 20U : std::size_t{24} << 20U;
   const std::size_t total = std::clamp<std::size_t>(66'000 * c.unit() + 1, std::size_t{1} << 20U, std::max(largest, 5 * c.unit()));
   Filled policy{c};
   policy.append(total, c.unit(), c.unit());
   policy.expect("many windows full");
+  if (c.traits().has_chunk_at && policy.size() != 0) {
+    policy.expect_bytes(policy.size() - 1, policy.memory.chunk_at(policy.size() - 1).first(1), "chunk_at() at the end of many windows");
+  }
   const std::size_t size = policy.size();
   policy.drop_front(size / 3 + 1);
   policy.expect("many windows full, a third dropped");
@@ -214,10 +252,15 @@ void mem_24(MemoryContext& c) {
   policy.append(size / 4);
   policy.expect("many windows full, appended to");
   std::vector<std::byte> window(std::min<std::size_t>(policy.size() / 2, 5000));
-  for (int i = 0; i < 20 && !window.empty(); ++i) {
-    const auto offset = static_cast<std::size_t>(c.below(policy.size() - window.size() + 1));
-    policy.memory.copy_out(offset, window);
-    policy.expect_bytes(offset, window, "copy_out() out of many windows");
+  for (int i = 0; i < 400 && policy.size() > window.size() && !window.empty(); ++i) {
+    const std::span<std::byte> part = std::span{window}.first(static_cast<std::size_t>(c.below(window.size())) + 1);
+    const auto offset = static_cast<std::size_t>(c.below(policy.size() - part.size() + 1));
+    policy.memory.copy_out(offset, part);
+    policy.expect_bytes(offset, part, "copy_out() out of many windows");
+    if (i % 8 == 0) policy.drop_front(1);
+    if (!c.traits().has_chunk_at) continue;
+    const std::size_t last = policy.size() - 1 - offset / 100;
+    policy.expect_bytes(last, policy.memory.chunk_at(last).first(1), "chunk_at() of many windows");
   }
   c.check(policy.memory.size() == policy.size(),
           "size() of many windows is " + std::to_string(policy.memory.size()) + ", not " + std::to_string(policy.size()));

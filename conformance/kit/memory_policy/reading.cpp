@@ -85,6 +85,17 @@ void mem_7(MemoryContext& c) {
     policy.clear();
     look(policy, std::string{how} + ", cleared");
   });
+  // Round sizes, whatever the unit is.
+  for (const std::size_t size : {std::size_t{4096}, std::size_t{8192}, std::size_t{65'536}, std::size_t{10'000}}) {
+    c.start_case();
+    Filled policy{c};
+    policy.append(size);
+    look(policy, "a round number of bytes");
+    policy.append(size);
+    look(policy, "twice a round number of bytes");
+    policy.drop_front(policy.size() / 2);
+    look(policy, "twice a round number of bytes, half dropped");
+  }
 }
 
 // Destinations of all alignments, with bytes before and behind that must stay.

@@ -81,19 +81,24 @@ void read_in_threads(MemoryContext& c, std::chrono::milliseconds time) {
 }
 
 void fill_in_threads(MemoryContext& c, std::chrono::milliseconds time) {
-  const std::size_t size = std::min<std::size_t>(c.most(), std::size_t{1} << 18U);
+  const std::size_t largest = std::min<std::size_t>(c.most(), std::size_t{1} << 18U);
   std::vector<Memory> policies;
   for (int i = 0; i < 8; ++i) policies.push_back(c.make());
   const auto end = std::chrono::steady_clock::now() + time;
   c.in_threads(4, [&](std::size_t self) {
-    std::vector<std::byte> bytes(size);
+    std::vector<std::byte> bytes(largest);
     for (std::uint32_t round = 0; std::chrono::steady_clock::now() < end; ++round) {
+      // Mostly small ones, so that many are made and given back at the same time.
+      bytes.resize(round % 4 == 0 ? largest : std::min(largest, 3 * c.unit() + 1));
       fill_stamped({static_cast<std::uint32_t>(1000 + self), round}, 0, bytes);
-      for (const std::size_t mine : {2 * self, 2 * self + 1}) {
-        policies[mine].clear();
-        const std::size_t taken = fill(policies[mine], bytes);
-        expect_shown(c, policies[mine], std::span{bytes}.first(taken), "a policy for each thread");
+      // Looked at once both are full: what two threads were given at once has had time to be written twice.
+      std::array<std::size_t, 2> taken{};
+      for (std::size_t i = 0; i < 2; ++i) {
+        policies[2 * self + i].clear();
+        taken[i] = fill(policies[2 * self + i], bytes);
       }
+      for (std::size_t i = 0; i < 2; ++i)
+        expect_shown(c, policies[2 * self + i], std::span{bytes}.first(taken[i]), "a policy for each thread");
     }
   });
 }
@@ -119,7 +124,7 @@ void mem_23(MemoryContext& c) {
   hand_over(c);
 }
 
-enum class Do : std::uint8_t { append, drop_front, truncate, clear, move, assign };
+enum class Do : std::uint8_t { append, drop_front, truncate, clear, move, assign, exchange };
 
 struct Step {
   Do what;
@@ -128,14 +133,15 @@ struct Step {
 };
 
 std::vector<Step> random_steps(MemoryContext& c, std::size_t count) {
-  constexpr std::array mix{Do::append,     Do::append,     Do::append,   Do::append,   Do::append, Do::append,
-                           Do::drop_front, Do::drop_front, Do::truncate, Do::truncate, Do::move,   Do::assign};
+  constexpr std::array mix{Do::append,     Do::append,   Do::append,   Do::append, Do::append, Do::append,  Do::drop_front,
+                           Do::drop_front, Do::truncate, Do::truncate, Do::move,   Do::assign, Do::exchange};
   std::vector<Step> steps(count);
   for (Step& step : steps) step = {c.below(50) == 0 ? Do::clear : mix[c.below(mix.size())], c.random()(), c.random()()};
   return steps;
 }
 
-void take_step(MemoryContext& c, Filled& policy, const Step& step) {
+// `other` is where a move or an assignment leaves the policy that it took from, and what is used next after an exchange.
+void take_step(MemoryContext& c, Filled& policy, Filled& other, const Step& step) {
   const std::size_t largest = c.unit() + c.unit() / 2 + 2;
   switch (step.what) {
     case Do::append: {
@@ -147,14 +153,17 @@ void take_step(MemoryContext& c, Filled& policy, const Step& step) {
     case Do::drop_front: policy.drop_front(static_cast<std::size_t>(step.amount % (policy.size() + 1))); break;
     case Do::truncate: policy.truncate(policy.size() - static_cast<std::size_t>(step.amount % (policy.size() + 1)) / 2); break;
     case Do::clear: policy.clear(); break;
-    case Do::move: policy = policy.moved(); break;
-    case Do::assign: {
-      Filled other{c};
-      other.append(static_cast<std::size_t>(step.amount % largest));
-      other.assign_from(policy);
-      policy = std::move(other);
+    case Do::move: {
+      Filled moved = policy.moved();
+      other = std::exchange(policy, std::move(moved));
       break;
     }
+    case Do::assign:
+      other.append(static_cast<std::size_t>(step.amount % largest));
+      other.assign_from(policy);
+      std::swap(policy, other);
+      break;
+    case Do::exchange: std::swap(policy, other); break;
   }
 }
 
@@ -176,9 +185,11 @@ void mem_25(MemoryContext& c) {
   for (int run = 0; run < 4; ++run) {
     c.run_steps<Step>(random_steps(c, steps), [&](const std::vector<Step>& schedule) {
       Filled policy{c};
+      Filled other{c};
       for (const Step& step : schedule) {
-        take_step(c, policy, step);
+        take_step(c, policy, other, step);
         expect_all(c, policy, step.place);
+        other.expect("the other of two policies after random steps");
       }
     });
     if (!c.time_left()) return;

@@ -132,6 +132,8 @@ std::vector<SpillState> SpillContext::states(std::size_t count, std::uint64_t mo
     all.push_back({.in_memory = n, .incoming = 1});
     all.push_back({.stored = n, .incoming = 1});
     all.push_back({.in_memory = 2, .stored = n, .incoming = 3});
+    for (const std::uint64_t stored : {std::uint64_t{65'537}, std::uint64_t{1} << 21U, std::uint64_t{1} << 31U})
+      all.push_back({.in_memory = n, .stored = stored, .incoming = 2});
   }
   while (all.size() < count) all.push_back({.in_memory = pick(), .stored = below(3) == 0 ? pick() : 0, .incoming = pick()});
   std::erase_if(all, [&](const SpillState& state) { return sum(sum(state.in_memory, state.stored), state.incoming) > most; });

@@ -126,6 +126,24 @@ void spill_9(SpillContext& c) {
     step = c.hooks().used() - before;
     policy.settle({.in_memory = 0});
   }
+  // Again and again by one policy: a settle that is not the first is one like any other.
+  {
+    c.start_case();
+    Spill policy = c.make();
+    std::uint64_t in_memory = 0;
+    for (int i = 1; i <= 40; ++i) {
+      const SpillState state{.in_memory = in_memory, .incoming = c.below(kept - in_memory + 1)};
+      if (policy.decide(state) == SpillAction::keep && policy.room(state) >= state.incoming) in_memory += state.incoming;
+      in_memory -= c.below(in_memory + 1);
+      policy.settle({.in_memory = in_memory});
+      const std::uint64_t used = c.hooks().used() - before;
+      c.check(used <= sum(in_memory, step), [&] {
+        return "after settle number " + std::to_string(i) + " of one policy " + std::to_string(used) + " bytes are granted, memory holds " +
+               std::to_string(in_memory) + ", and one byte takes a grant of " + std::to_string(step);
+      });
+    }
+    policy.settle({.in_memory = 0});
+  }
   Sizes held = c.amounts();
   std::erase_if(held, [&](std::uint64_t n) { return n > kept; });
   held.push_back(kept / 2);
@@ -158,7 +176,7 @@ void spill_10(SpillContext& c) {
   const std::uint64_t kept = c.largest_kept(large);
   // What a buffer may report although the policy never granted it: a window that was read into goes beyond the grant.
   for (const std::uint64_t granted : {std::uint64_t{0}, std::min<std::uint64_t>(kept, 100), kept}) {
-    for (const std::uint64_t in_memory : {sum(kept, 1), sum(kept, 100'000), std::uint64_t{1} << 50U, most_bytes}) {
+    for (const std::uint64_t in_memory : {sum(kept, 1), sum(kept, 100'000), std::uint64_t{1} << 50U, most_bytes, kept / 2 + 1}) {
       c.start_case();
       Spill policy = c.make();
       if (granted != 0) static_cast<void>(policy.room({.incoming = granted}));

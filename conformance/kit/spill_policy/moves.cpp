@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,9 +25,15 @@ std::vector<SpillAction> answers(const Spill& policy, const std::vector<SpillSta
   return all;
 }
 
+void expect_all_returns(SpillContext& c, std::uint64_t kept, std::string_view what, const std::function<void()>& live);
+
 void spill_11(SpillContext& c) {
   const std::uint64_t kept = c.largest_kept(large);
   if (kept == 0) return c.not_run("the policy keeps nothing");
+  expect_all_returns(c, kept, "a policy that asked for much, then for little", [&] {
+    Spill policy = c.make();
+    for (const std::uint64_t incoming : {kept, kept / 2 + 1, std::uint64_t{1}}) static_cast<void>(policy.room({.incoming = incoming}));
+  });
   const bool sees = c.sees_grants();
   const std::uint64_t before = sees ? c.hooks().used() : 0;
   for (const std::uint64_t granted : {std::uint64_t{1}, kept / 2 + 1, kept}) {
@@ -50,11 +57,39 @@ void spill_11(SpillContext& c) {
   }
 }
 
+// As often as what is lost each time takes to show, whether anybody counts or not.
+void expect_all_returns(SpillContext& c, std::uint64_t kept, std::string_view what, const std::function<void()>& live) {
+  const bool sees = c.sees_grants();
+  const std::uint64_t before = sees ? c.hooks().used() : 0;
+  c.start_case();
+  for (int i = 0; i < 300; ++i) live();
+  if (sees)
+    c.check(c.hooks().used() == before,
+            std::string{what} + ": " + std::to_string(c.hooks().used() - before) + " bytes did not return in 300 lives");
+  if (!c.answers_are_comparable()) return;
+  Spill other = c.make();
+  const SpillState state{.incoming = kept};
+  const bool can_have = other.decide(state) == SpillAction::keep && other.room(state) >= kept;
+  other.settle({.in_memory = 0});
+  c.check(can_have, std::string{what} + ": after 300 lives another policy cannot have the " + std::to_string(kept) +
+                        " bytes that a new one could have before");
+}
+
 void spill_12(SpillContext& c) {
   const std::uint64_t kept = c.largest_kept(large);
   const auto states = c.states(60, most_bytes);
   const bool sees = c.sees_grants();
   const std::uint64_t before = sees ? c.hooks().used() : 0;
+  if (kept != 0) {
+    expect_all_returns(c, kept, "a policy that was moved with a grant", [&] {
+      Spill policy = c.make();
+      static_cast<void>(policy.room({.incoming = kept}));
+      Spill moved = policy.moved();
+      policy = moved.moved();
+      static_cast<void>(policy.room({.incoming = kept / 2 + 1}));
+      policy.settle({.in_memory = 0});
+    });
+  }
   if (c.answers_are_comparable()) {
     for (const std::uint64_t granted : {std::uint64_t{0}, kept / 2, kept}) {
       c.start_case();

@@ -118,6 +118,22 @@ void spill_15(SpillContext& c) {
     ask_all({.in_memory = part / 2, .incoming = part - part / 2});
     ask_all({.in_memory = part, .incoming = part});
   }
+  // Different amounts, all told that they may keep them before the first takes his: the last step is where a total is passed.
+  for (int round = 0; round < 300; ++round) {
+    c.start_case();
+    std::vector<std::pair<Spill, SpillState>> askers;
+    for (std::uint64_t asked = 0; asked < sum(c.hooks().total(), kept) && askers.size() < 60; asked += askers.back().second.incoming)
+      askers.emplace_back(c.make(), SpillState{.incoming = kept / 4 + c.below(kept - kept / 4) + 1});
+    for (auto& [policy, state] : askers) {
+      if (policy.decide(state) != SpillAction::keep) state.incoming = 0;
+    }
+    for (auto& [policy, state] : askers) {
+      if (state.incoming == 0) continue;
+      static_cast<void>(policy.room(state));
+      within("room(" + words(state) + ") by one of " + std::to_string(askers.size()) + " policies");
+    }
+    if (!c.time_left()) break;
+  }
   const std::uint64_t largest = step_size(c);
   c.run_steps<Step>(random_steps(c, c.random_steps(), 3), [&](const std::vector<Step>& schedule) {
     std::vector<ModelBuffer> buffers;

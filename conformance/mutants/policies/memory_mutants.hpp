@@ -57,6 +57,8 @@ enum class MemoryBug : std::uint8_t {
   refusal_loses_a_byte,
   window_starts_a_byte_early,
   destructor_leaks,
+  chunk_at_index_in_16_bits,
+  moved_from_remembers_where_chunk_at_was,
 };
 
 /// Where the chunks come from, with the hooks of a harness. Threads: any.
@@ -176,6 +178,14 @@ class MutantMemory : public MemoryDeclarations<bug> {
   }
 
   [[nodiscard]] std::span<const std::byte> chunk_at(std::size_t offset) const noexcept {
+    if constexpr (bug == MemoryBug::chunk_at_index_in_16_bits) {
+      const std::size_t at = front_ + offset;
+      return {chunks_[static_cast<std::uint16_t>(at / chunk)] + at % chunk, std::min(chunk - at % chunk, size_ - offset)};
+    }
+    if constexpr (bug == MemoryBug::moved_from_remembers_where_chunk_at_was) {
+      if (last_front_ != 0 && front_ == 0 && offset + last_front_ < size_) return part_at(offset + last_front_).first(1);
+      last_front_ = front_;
+    }
     const auto part = part_at(offset);
     if (bug != MemoryBug::chunk_at_goes_to_the_end_of_the_chunk) return part;
     return {part.data(), chunk - (front_ + offset) % chunk};
@@ -295,6 +305,7 @@ class MutantMemory : public MemoryDeclarations<bug> {
 
   void end_window() noexcept {
     open_ = false;
+    if (front_ != 0) last_front_ = 0;
     stale_ = {};
     shared_ = nullptr;
   }
@@ -320,6 +331,7 @@ class MutantMemory : public MemoryDeclarations<bug> {
   bool used_ = false;
   bool wedged_ = false;
   bool phantom_ = false;
+  mutable std::size_t last_front_ = 0;
   std::size_t drops_ = 0;
   std::size_t cuts_ = 0;
   std::size_t ghost_size_ = 0;

@@ -95,6 +95,8 @@ void add_memory_mutants() {
   MEMORY(refusal_loses_a_byte, "MEM-17");
   MEMORY(window_starts_a_byte_early, "MEM-2");
   MEMORY(destructor_leaks, "MEM-19");
+  MEMORY(chunk_at_index_in_16_bits, "MEM-24");
+  MEMORY(moved_from_remembers_where_chunk_at_was, "MEM-25");
 }
 
 void add_spill_mutants() {
@@ -122,6 +124,11 @@ void add_spill_mutants() {
   SPILL(moved_from_keeps_its_grant, "SPILL-12");
   SPILL(settle_returns_all, "SPILL-9");
   SPILL(no_such_answer, "SPILL-2");
+  SPILL(third_settle_keeps_everything, "SPILL-9");
+  SPILL(smaller_room_forgets_a_step, "SPILL-11");
+  SPILL(settle_takes, "SPILL-10");
+  SPILL(last_step_passes_the_total, "SPILL-15");
+  SPILL(much_stored_hides_what_is_in_memory, "SPILL-6");
 }
 
 void add_legal_policies() {

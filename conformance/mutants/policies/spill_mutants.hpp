@@ -43,6 +43,11 @@ enum class SpillBug : std::uint8_t {
   moved_from_keeps_its_grant,
   settle_returns_all,
   no_such_answer,
+  third_settle_keeps_everything,
+  smaller_room_forgets_a_step,
+  settle_takes,
+  last_step_passes_the_total,
+  much_stored_hides_what_is_in_memory,
 };
 
 template <SpillBug bug>
@@ -86,6 +91,7 @@ class MutantSpill {
     if (state.incoming > left(state)) {
       if (bug != SpillBug::sum_wraps || state.in_memory + state.incoming >= state.in_memory) return SpillAction::reject;
     }
+    if (bug == SpillBug::much_stored_hides_what_is_in_memory && state.stored > total && state.incoming <= 10) return SpillAction::keep;
     if (bug == SpillBug::decide_alternates && ++asked_ % 5 == 0) return SpillAction::spill;
     if (bug == SpillBug::spills_a_certain_size && state.incoming == 100) return SpillAction::spill;
     if (bug == SpillBug::spills_at_a_certain_fill && state.in_memory == 100) return SpillAction::spill;
@@ -102,6 +108,7 @@ class MutantSpill {
     last_user = this;
     const std::uint64_t need = sum(state.in_memory, state.incoming);
     if constexpr (bug == SpillBug::room_adds_each_time) held_ += acquire(0, whole_steps(std::min(state.incoming, most)));
+    if (bug == SpillBug::smaller_room_forgets_a_step && held_ > whole_steps(need) + 4 * step) held_ -= step;
     if (need > held_ && need <= most) {
       large_ = need - held_ > 200'000;
       held_ += acquire(need - held_, whole_steps(need) - held_);
@@ -114,7 +121,9 @@ class MutantSpill {
   void settle(const SpillState& state) noexcept {
     if constexpr (bug == SpillBug::settle_returns_nothing) return;
     if (bug == SpillBug::settle_keeps_everything_while_something_is_held && state.in_memory != 0) return;
+    if (bug == SpillBug::third_settle_keeps_everything && ++settles_ % 3 == 0 && state.in_memory != 0) return;
     std::uint64_t kept = whole_steps(state.in_memory);
+    if (bug == SpillBug::settle_takes && kept > held_ && kept <= most) held_ += acquire(kept - held_, kept - held_);
     if constexpr (bug == SpillBug::settle_returns_all) kept = 0;
     if (bug == SpillBug::settle_after_assignment_returns_too_much && assigned_) kept = kept / (2 * step) * step;
     if (held_ > kept || bug == SpillBug::settle_wraps) give_back(std::exchange(held_, kept) - kept);
@@ -142,7 +151,7 @@ class MutantSpill {
     }
     std::uint64_t now = used;
     while (true) {
-      const std::uint64_t free = total - now;
+      const std::uint64_t free = total - now + (bug == SpillBug::last_step_passes_the_total ? step - 1 : 0);
       if (free < least) return 0;
       const std::uint64_t granted = std::min(wanted, free);
       if constexpr (bug == SpillBug::check_and_take_are_two_steps) {
@@ -156,6 +165,7 @@ class MutantSpill {
   static void give_back(std::uint64_t bytes) noexcept { used -= bytes; }
 
   mutable std::uint64_t asked_ = 0;
+  std::uint64_t settles_ = 0;
   bool large_ = false;
   bool assigned_ = false;
   mutable std::uint64_t held_ = 0;
