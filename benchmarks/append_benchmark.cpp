@@ -157,8 +157,10 @@ bench::Case at_offset(std::size_t source, std::size_t before) {
 }
 std::vector<bench::Case> offsets() {
   std::vector<bench::Case> cases;
-  for (const std::size_t source : {0, 1, 8, 16, 63, 64, 2048, 4033, 4088, 4095}) cases.push_back(at_offset(source, 0));
-  for (const std::size_t before : {1, 8, 16, 32, 63, 64, 2048, 4033, 4088, 4095}) cases.push_back(at_offset(0, before));
+  for (const std::size_t source : std::array<std::size_t, 10>{0, 1, 8, 16, 63, 64, 2048, 4033, 4088, 4095})
+    cases.push_back(at_offset(source, 0));
+  for (const std::size_t before : std::array<std::size_t, 10>{1, 8, 16, 32, 63, 64, 2048, 4033, 4088, 4095})
+    cases.push_back(at_offset(0, before));
   return cases;
 }
 const bool a3_offsets = bench::add("A3.offsets", 100, offsets());

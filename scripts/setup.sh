@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs the packages of the named groups (all groups when none is named) that are missing. Says nothing when none is.
+# Installs the packages of the named groups that are missing. Says nothing when none is.
 #
-#   scripts/setup.sh [GROUP…]        the groups stand in scripts/packages.txt
+#   scripts/setup.sh [GROUP…]        the groups stand in scripts/packages.txt; without one: what building and testing everything needs
 set -euo pipefail
 list="$(dirname "${BASH_SOURCE[0]}")/packages.txt"
 
+[[ $# -gt 0 ]] || set -- build test lint benchmark report
 for group in "$@"; do
   grep -q "^\[$group\]" "$list" || { echo "setup.sh: no group '$group' in $list" >&2; exit 2; }
 done
@@ -14,7 +15,7 @@ while read -r word _; do
   case "$word" in
     '' | '#'*) ;;
     '['*) group="${word//[\[\]]/}" ;;
-    *) if [[ $# -eq 0 || " $* " == *" $group "* ]]; then wanted+=("$word"); fi ;;
+    *) if [[ " $* " == *" $group "* ]]; then wanted+=("$word"); fi ;;
   esac
 done <"$list"
 

@@ -91,7 +91,7 @@ class Measuring {
 };
 
 void sort_best_first(std::vector<Candidate>& candidates, std::size_t count) {
-  std::ranges::stable_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(count), std::greater{}, &Candidate::margin);
+  std::ranges::sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(count), std::greater{}, &Candidate::margin);
 }
 
 }  // namespace
