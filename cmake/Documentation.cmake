@@ -49,6 +49,6 @@ doxygen_add_docs(docs include/hybridbuffer docs/site/names.dox README.md ${pages
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} COMMENT "The documentation site: ${PROJECT_BINARY_DIR}/site/html/index.html")
 
 if(HYBRIDBUFFER_BUILD_TESTS)
-  hybridbuffer_register_test(NAME docs.site LABELS release
+  hybridbuffer_register_test(NAME docs.site LABELS release TIMEOUT 900
     COMMAND ${CMAKE_COMMAND} -E chdir ${PROJECT_SOURCE_DIR} ${DOXYGEN_EXECUTABLE} ${PROJECT_BINARY_DIR}/Doxyfile.docs)
 endif()

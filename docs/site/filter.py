@@ -245,7 +245,8 @@ def page(path, lines):
             is_code = not is_code
         elif not is_code:
             if heading := re.match(r"(#{1,4}) (.*?)\s*$", line):
-                line = f"{heading[1]} {heading[2]} {{#{name}-{anchor_of(heading[2])}}}"
+                anchor = name if heading[1] == "#" else f"{name}-{anchor_of(heading[2])}"
+                line = f"{heading[1]} {heading[2]} {{#{anchor}}}"
             line = re.sub(r"\[([^\]]+)\]\(([^)\s]+)\)", lambda found: link(found[1], found[2], path), line)
         out.append(line)
     return out
@@ -259,8 +260,7 @@ def link(text, target, path):
     index = ROOT / "docs" / "README.md"  # what the menu of the site is
     if other.suffix != ".md" or not other.is_file() or other == index:
         return text
-    heading = anchor or anchor_of(next(line[2:] for line in other.read_text().splitlines() if line.startswith("# ")))
-    return f"[{text}](@ref {other.stem.lower()}-{heading})"
+    return f"[{text}](@ref {other.stem.lower()}{'-' if anchor else ''}{anchor})"
 
 
 def main():
