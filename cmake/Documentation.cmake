@@ -45,5 +45,10 @@ set(DOXYGEN_SOURCE_BROWSER NO)
 set(DOXYGEN_HTML_TIMESTAMP NO)
 set(DOXYGEN_HTML_COLORSTYLE LIGHT)
 set(DOXYGEN_HTML_EXTRA_STYLESHEET ${DOXYGEN_AWESOME_DIR}/doxygen-awesome.css ${DOXYGEN_AWESOME_DIR}/doxygen-awesome-sidebar-only.css)
-doxygen_add_docs(docs include/hybridbuffer README.md ${pages} ${others}
+doxygen_add_docs(docs include/hybridbuffer docs/site/names.dox README.md ${pages} ${others}
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} COMMENT "The documentation site: ${PROJECT_BINARY_DIR}/site/html/index.html")
+
+if(HYBRIDBUFFER_BUILD_TESTS)
+  hybridbuffer_register_test(NAME docs.site LABELS release TIMEOUT 900
+    COMMAND ${CMAKE_COMMAND} -E chdir ${PROJECT_SOURCE_DIR} ${DOXYGEN_EXECUTABLE} ${PROJECT_BINARY_DIR}/Doxyfile.docs)
+endif()

@@ -54,7 +54,7 @@ hybridbuffer_debian_package(development PACKAGE libhybridbuffer-dev
     PACKAGE_ARCHITECTURE all
     PACKAGE_SECTION libdevel
     PACKAGE_RECOMMENDS "g++ (>= 4:12)"
-    PACKAGE_SUGGESTS "cmake (>= 3.25), pkgconf, librange-v3-dev, libisal-dev, libssl-dev (>= 3), libzstd-dev, liblz4-dev, libsnappy-dev, zlib1g-dev, libxxhash-dev, libcurl4-openssl-dev (>= 7.85), libexpat1-dev")
+    PACKAGE_SUGGESTS "cmake (>= 3.25), pkgconf, librange-v3-dev, libisal-dev, libssl-dev (>= 3), libzstd-dev, liblz4-dev, libsnappy-dev, zlib1g-dev, libxxhash-dev, libcurl4-openssl-dev (>= 7.85), libexpat1-dev, libhiredis-dev")
 if(TARGET HybridBufferConformance)
   hybridbuffer_debian_package(conformance PACKAGE libhybridbuffer-conformance-dev
     DESCRIPTION "The conformance kit: tells which clauses of its contract a storage backend or a\npolicy breaks."

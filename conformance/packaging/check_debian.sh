@@ -35,7 +35,7 @@ field() { dpkg-deb --field "$package" "$1"; }
 [[ -z "$(field Depends)" ]] || fail "the core needs nothing but a compiler, this package: $(field Depends)"
 [[ "$(field Recommends)" == g++* ]] || fail "Recommends: $(field Recommends)"
 # Every package that the CMake package looks for is one that the user is told of.
-for library in range-v3 isal ssl zstd lz4 snappy zlib1g xxhash curl4-openssl expat1; do
+for library in range-v3 isal ssl zstd lz4 snappy zlib1g xxhash curl4-openssl expat1 hiredis; do
   [[ "$(field Suggests)" == *"$library"* ]] || fail "Suggests names no package of $library: $(field Suggests)"
 done
 

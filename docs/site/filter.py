@@ -12,6 +12,7 @@ import pathlib
 import re
 import sys
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CLAUSE = re.compile(r"^(\s*///\s)(Requires|Returns|Errors|Invalidates|Cost|Threads):\s+")
 
 # name: where it is said what it does. Only names that mean one thing wherever they stand.
@@ -21,6 +22,8 @@ WRITER = "As the concept @ref hybridbuffer::writer says."
 READER = "As the concept @ref hybridbuffer::reader says."
 BACKEND = "As the concept @ref hybridbuffer::storage_backend says."
 CAPABILITY = "As the enumerator of @ref hybridbuffer::Capability of that name says."
+CODEC = "As detail/framed_backend.hpp asks of a codec."
+SOURCE = "As view/source_view.hpp asks of a source."
 STORAGE = "As the concept @ref hybridbuffer::storage_factory says."
 CHUNKS = "As the concept of sources of chunks says, of which chunk_list.hpp makes a memory policy."
 RANGE = "As the standard's concepts of ranges and iterators say."
@@ -38,7 +41,17 @@ KNOWN = {
         ["open_reader_at", "open_seeker", "append_granularity", "shrink", "discard", "map", "transfer_to", "transfer_from", "publish", "max_object_size"],
         CAPABILITY,
     ),
+    **dict.fromkeys(["shape", "write_header", "encode", "decode", "header_bytes"], CODEC),
+    **dict.fromkeys(["load", "current", "drop"], SOURCE),
+    "truncate": MEMORY,
+    "source": "Where the chunks come from.",
+    "max_size": MEMORY,
     "create_backend": STORAGE,
+    "Backend": "What it makes.",
+    **dict.fromkeys(["State", "Table"], "What the writer keeps."),
+    "options": "The settings that it was made with.",
+    **dict.fromkeys(["least_chunk", "most_chunk"], "A bound of `chunk_bytes`."),
+    "level": "How much time to spend.",
     "storage_type": "The storage that makes these.",
     **dict.fromkeys(["Writer", "Reader", "ReaderAt", "Seeker", "Window"], "The handle of that kind."),
     **dict.fromkeys(["allocate", "release", "allocate_table", "release_table", "retained_table_bytes", "chunk_bytes"], CHUNKS),
@@ -139,6 +152,12 @@ def sentence_for(statement, owner):
             return "A copy."
         if re.match(rf"{owner} ?&&", parameters):
             return "Takes over what the other holds."
+        if re.match(r"(Storage|Inner) \w+$", parameters) or re.match(r"Storage \w+,", parameters):
+            return "Stands before the given one."
+        if re.search(r"\bdetail::|\b(State|InnerReader\w*|ReaderAt|Reader) \w+|shared_ptr|\bInner \w+,", parameters):
+            return "For who makes these: a backend, a function."
+        if re.match(r"(const )?\w*(Options|Memory|Buffer|Source|MemoryPolicy)& ?\w+$|\w*(Options|Source|MemoryPolicy)( options| source| memory)\b", parameters):
+            return "Of what is given."
         return None
     if function := re.search(r"(\w+)\s*\(", text):
         if function[1] == "append" and text[function.end()] == ")":
@@ -201,6 +220,8 @@ def header(lines):
     ends = [number for number, line in enumerate(lines) if line.startswith("}  // namespace hybridbuffer")]
     if ends:
         lines[ends[-1] + 1 :] = [""] * (len(lines) - ends[-1] - 1)
+    # Doxygen takes the mark between the digits of a number for the beginning of a character.
+    lines = [re.sub(r"(?<=\d)'(?=\d)", "", line) for line in lines]
     return [CLAUSE.sub(lambda found: f"{found[1]}@clause{{{found[2]}}} ", line) for line in lines]
 
 
@@ -224,7 +245,8 @@ def page(path, lines):
             is_code = not is_code
         elif not is_code:
             if heading := re.match(r"(#{1,4}) (.*?)\s*$", line):
-                line = f"{heading[1]} {heading[2]} {{#{name}-{anchor_of(heading[2])}}}"
+                anchor = name if heading[1] == "#" else f"{name}-{anchor_of(heading[2])}"
+                line = f"{heading[1]} {heading[2]} {{#{anchor}}}"
             line = re.sub(r"\[([^\]]+)\]\(([^)\s]+)\)", lambda found: link(found[1], found[2], path), line)
         out.append(line)
     return out
@@ -235,10 +257,10 @@ def link(text, target, path):
         return f"[{text}]({target})"
     file, _, anchor = target.partition("#")
     other = (path.parent / file).resolve() if file else path
-    if other.suffix != ".md" or not other.is_file():
+    index = ROOT / "docs" / "README.md"  # what the menu of the site is
+    if other.suffix != ".md" or not other.is_file() or other == index:
         return text
-    heading = anchor or anchor_of(next(line[2:] for line in other.read_text().splitlines() if line.startswith("# ")))
-    return f"[{text}](@ref {other.stem.lower()}-{heading})"
+    return f"[{text}](@ref {other.stem.lower()}{'-' if anchor else ''}{anchor})"
 
 
 def main():

@@ -37,9 +37,9 @@ class BufferContent {
   };
 
  public:
-  using Stored = typename StoredPart<overlaps, SpillPolicy>::type;
-  using Position = typename Stored::Position;
-  static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
+  using Stored = typename StoredPart<overlaps, SpillPolicy>::type;                       ///< The extents in storage.
+  using Position = typename Stored::Position;                                            ///< Where sequential reads of storage stand.
+  static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();  ///< As a limit: none.
 
   BufferContent() = default;
   BufferContent(MemoryPolicy memory, SpillPolicy spill, Storage storage)
@@ -70,8 +70,11 @@ class BufferContent {
   // What is held -----------------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] std::uint64_t size() const noexcept { return stored_.end() + tail_.size(); }
+  /// What is in storage.
   [[nodiscard]] const Stored& stored() const noexcept { return stored_; }
+  /// What is in memory.
   [[nodiscard]] const MemoryTail<MemoryPolicy>& memory() const noexcept { return tail_; }
+  /// What makes locations.
   [[nodiscard]] const Storage& storage() const noexcept { return storage_; }
   /// Bytes below stored().end() that are still in memory, because a worker is storing them.
   [[nodiscard]] std::uint64_t in_flight() const noexcept {
@@ -85,12 +88,15 @@ class BufferContent {
     if constexpr (overlaps) return tail_.capacity() + stored_.flight_capacity();
     else return tail_.capacity();
   }
+  /// How often bytes were spilled.
   [[nodiscard]] std::uint64_t spills() const noexcept { return spills_; }
+  /// How many bytes were spilled in all.
   [[nodiscard]] std::uint64_t spilled() const noexcept { return spilled_; }
 
   /// Bytes that may still be kept in memory without asking the spill policy.
   [[nodiscard]] std::uint64_t room() const noexcept { return memory_limit_ > tail_.size() ? memory_limit_ - tail_.size() : 0; }
 
+  /// True when appending `count` bytes now would touch the storage.
   [[nodiscard]] bool would_spill(std::uint64_t count) const {
     if (count == 0) return false;
     if constexpr (requires { MemoryPolicy::max_size; }) {

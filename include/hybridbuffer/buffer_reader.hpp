@@ -34,6 +34,7 @@ class BufferReader {
     return offset_ = *target;
   }
 
+  /// The offset that the next read starts from.
   [[nodiscard]] std::uint64_t tell() const noexcept { return offset_; }
 
  private:

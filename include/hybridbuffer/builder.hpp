@@ -83,6 +83,7 @@ class Builder {
   Builder& with_storage(Make make) {
     return with_storage_factory(detail::MadeBy<std::invoke_result_t<const Make&>>{std::move(make)});
   }
+  /// Sets the storage.
   template <storage_factory Storage>
   Builder& with_storage(Storage place) {
     return with_storage_factory(std::move(place));

@@ -9,7 +9,7 @@ namespace hybridbuffer {
 
 /// What `HybridBuffer<>` is made of: chunks of 64 KiB, a threshold of 2 MiB, anonymous files.
 using DefaultMemoryPolicy = SegmentedMemory<>;
-using DefaultSpillPolicy = SpillAt;
-using DefaultBackend = FileBackend;
+using DefaultSpillPolicy = SpillAt;  ///< A threshold of 2 MiB.
+using DefaultBackend = FileBackend;  ///< Anonymous files.
 
 }  // namespace hybridbuffer

@@ -105,12 +105,15 @@ enum class errc : std::uint8_t {
   return category;
 }
 
+/// What std::error_condition is made of, so that codes of other categories compare with `errc`.
 [[nodiscard]] inline std::error_condition make_error_condition(errc code) noexcept { return {static_cast<int>(code), error_category()}; }
 
 /// The name of an operation: a string literal, so that an error can carry it without owning it.
 class OperationName {
  public:
+  /// Of a string literal.
   consteval OperationName(const char* literal) : text_{literal} {}  // NOLINT(google-explicit-constructor): a literal is one
+  /// The literal.
   [[nodiscard]] constexpr const char* c_str() const noexcept { return text_; }
 
  private:
@@ -123,8 +126,10 @@ class OperationName {
 /// be allocated the error goes without it and keeps its code. Callers act on `code()`; the text is for people and holds no secret.
 class Error {
  public:
+  /// Without a native code. `subject`: what the operation was applied to.
   Error(errc code, OperationName operation, std::string_view subject = {}) noexcept : Error{code, operation, std::error_code{}, subject} {}
 
+  /// With the code of the layer below.
   Error(errc code, OperationName operation, std::error_code native, std::string_view subject = {}) noexcept
       : code_{code}, native_value_{native.value()}, operation_{operation.c_str()} {
     const bool other_category = native && native.category() != std::system_category();
@@ -157,11 +162,13 @@ class Error {
     if (details_ != nullptr) Details::release(details_);
   }
 
+  /// The category: what to act on.
   [[nodiscard]] errc code() const noexcept { return code_; }
   /// The code of the layer below (errno, …); value 0 when there is none.
   [[nodiscard]] std::error_code native() const noexcept {
     return {native_value_, details_ != nullptr ? *details_->category : std::system_category()};
   }
+  /// What was tried.
   [[nodiscard]] std::string_view operation() const noexcept { return operation_; }
   /// What the operation was applied to; empty when that adds nothing.
   [[nodiscard]] std::string_view subject() const noexcept {
@@ -179,6 +186,7 @@ class Error {
   [[nodiscard]] bool is_indeterminate() const noexcept { return code_ == errc::timeout || code_ == errc::unavailable; }
 
   friend bool operator==(const Error& error, errc code) noexcept { return error.code_ == code; }
+  /// What std::error_condition is made of.
   friend std::error_condition make_error_condition(const Error& error) noexcept { return hybridbuffer::make_error_condition(error.code_); }
 
  private:

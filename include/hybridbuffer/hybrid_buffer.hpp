@@ -62,13 +62,13 @@ class HybridBuffer {
   using Given = std::type_identity_t<Part>;
 
  public:
-  using memory_type = MemoryPolicy;
-  using spill_type = SpillPolicy;
-  using backend_type = Backend;
+  using memory_type = MemoryPolicy;  ///< The memory policy.
+  using spill_type = SpillPolicy;    ///< The spill policy.
+  using backend_type = Backend;      ///< The backend.
   using storage_type = Storage;
-  using reader_type = BufferReader<HybridBuffer>;
-  using stored_position = typename Content::Position;
-  static constexpr std::uint64_t everything = Content::unlimited;
+  using reader_type = BufferReader<HybridBuffer>;                  ///< What open_reader() returns.
+  using stored_position = typename Content::Position;              ///< Where a reader stands in storage.
+  static constexpr std::uint64_t everything = Content::unlimited;  ///< As a limit: none.
 
   // Construction -----------------------------------------------------------------------------------------------------------------
 
@@ -79,10 +79,13 @@ class HybridBuffer {
   /// From any of its parts, in this order; what is left out is the default.
   explicit HybridBuffer(Given<MemoryPolicy> memory, Given<SpillPolicy> spill = SpillPolicy{}, Given<Storage> storage = Storage{})
       : content_{std::move(memory), std::move(spill), std::move(storage)} {}
+  /// With the default spill policy.
   explicit HybridBuffer(Given<MemoryPolicy> memory, Given<Storage> storage)
       : HybridBuffer{std::move(memory), SpillPolicy{}, std::move(storage)} {}
+  /// With the default memory policy.
   explicit HybridBuffer(Given<SpillPolicy> spill, Given<Storage> storage = Storage{})
       : HybridBuffer{MemoryPolicy{}, std::move(spill), std::move(storage)} {}
+  /// With the default policies.
   explicit HybridBuffer(Given<Storage> storage) : HybridBuffer{MemoryPolicy{}, SpillPolicy{}, std::move(storage)} {}
 
   /// A buffer that holds a copy of `bytes`. Errors: as append().
@@ -91,6 +94,7 @@ class HybridBuffer {
     if (auto done = buffer.append(bytes); !done) return std::unexpected{std::move(done).error()};
     return buffer;
   }
+  /// The same for text.
   [[nodiscard]] static Result<HybridBuffer> from(std::string_view text) { return from(std::as_bytes(std::span{text})); }
 
   /// Takes content, position and policies; `other` is empty and closed afterwards.
@@ -122,8 +126,11 @@ class HybridBuffer {
     }
     return append_beyond_window(bytes);
   }
+  /// The same for text.
   [[nodiscard]] Result<void> append(std::string_view text) { return append(std::as_bytes(std::span{text})); }
+  /// The same for one byte.
   [[nodiscard]] Result<void> append(std::byte byte) { return append(std::span<const std::byte>{&byte, 1}); }
+  /// The same for one byte of text.
   [[nodiscard]] Result<void> append(char unit) { return append(static_cast<std::byte>(unit)); }
   /// Appends the code point as UTF-8. Errors: `invalid_argument` for a surrogate or a value above U+10FFFF.
   [[nodiscard]] Result<void> append(char32_t code_point) {
@@ -302,6 +309,7 @@ class HybridBuffer {
 
   /// A copy of the unread bytes, which stay unread. Errors: as read_at(); std::bad_alloc.
   [[nodiscard]] Result<std::vector<std::byte>> to_bytes() const { return copy_unread<std::vector<std::byte>>(); }
+  /// The same as text.
   [[nodiscard]] Result<std::string> to_string() const { return copy_unread<std::string>(); }
 
   // Size and place ---------------------------------------------------------------------------------------------------------------
@@ -310,18 +318,22 @@ class HybridBuffer {
   [[nodiscard]] std::uint64_t size() const noexcept { return content_.size(); }
   /// The offset below which everything was discarded.
   [[nodiscard]] std::uint64_t first_offset() const noexcept { return first_offset_; }
+  /// How many bytes there are from the position to the end.
   [[nodiscard]] std::uint64_t unread() const noexcept { return size() - tell(); }
   [[nodiscard]] bool empty() const noexcept { return size() == first_offset_; }
   /// Bytes of memory held for content, used or not.
   [[nodiscard]] std::uint64_t capacity() const noexcept { return content_.capacity(); }
   /// Bytes that can be appended before the spill policy is asked again.
   [[nodiscard]] std::uint64_t room() const noexcept { return content_.room(); }
+  /// Whether any byte is in storage.
   [[nodiscard]] bool is_spilled() const noexcept { return content_.committed() != 0; }
+  /// Whether it was neither closed nor moved from.
   [[nodiscard]] bool is_open() const noexcept { return open_; }
 
   /// True when appending `count` bytes now would touch the storage.
   [[nodiscard]] bool would_spill(std::uint64_t count) const { return open_ && content_.would_spill(count); }
 
+  /// Where the bytes are, and what has happened to them.
   [[nodiscard]] BufferStats stats() const noexcept {
     const auto& stored = content_.stored();
     BufferStats stats{.in_memory = content_.memory().size() + content_.in_flight(),
@@ -588,12 +600,16 @@ using storage_part = typename part_or<BufferPart::storage, default_storage_t<Def
 }  // namespace detail
 
 // All three parts as they are given, so that a wrong one is explained; of fewer, each in the place that its concept says.
+/// All parts are the default ones.
 HybridBuffer() -> HybridBuffer<>;
+/// All parts as they are given.
 template <class Memory, class Spill, class Storage>
 HybridBuffer(Memory, Spill, Storage) -> HybridBuffer<Memory, Spill, backend_of_t<Storage>, Storage>;
+/// Each of two parts in the place that its concept says.
 template <class First, class Second>
 HybridBuffer(First, Second) -> HybridBuffer<detail::memory_part<First, Second>, detail::spill_part<First, Second>,
                                             backend_of_t<detail::storage_part<First, Second>>, detail::storage_part<First, Second>>;
+/// One part in the place that its concept says.
 template <class Only>
 HybridBuffer(Only) -> HybridBuffer<detail::memory_part<Only>, detail::spill_part<Only>, backend_of_t<detail::storage_part<Only>>,
                                    detail::storage_part<Only>>;

@@ -30,7 +30,7 @@ class OverlappedExtents {
   using Extents = StoredExtents<Backend>;
 
  public:
-  using Position = typename Extents::Position;
+  using Position = typename Extents::Position;  ///< As StoredExtents::Position.
 
   OverlappedExtents() noexcept = default;
   OverlappedExtents(OverlappedExtents&& other) noexcept : OverlappedExtents{} { take(other); }
@@ -45,7 +45,9 @@ class OverlappedExtents {
 
   // What is in flight ------------------------------------------------------------------------------------------------------------
 
+  /// Bytes that are being stored now.
   [[nodiscard]] std::uint64_t in_flight() const noexcept { return flight_ ? flight_->size() : 0; }
+  /// The memory that these take.
   [[nodiscard]] std::uint64_t flight_capacity() const noexcept { return flight_ ? flight_->capacity() : 0; }
   /// True when collect() would not wait and has something to learn.
   [[nodiscard]] bool has_news() const noexcept { return is_running_ && worker_.has_ended(); }
@@ -108,6 +110,7 @@ class OverlappedExtents {
   [[nodiscard]] std::uint64_t end() const noexcept { return flight_ ? flight_begin_ + flight_->size() : extents_.end(); }
   /// These two leave out what is in flight, stored meanwhile or not.
   [[nodiscard]] std::uint64_t held_bytes() const noexcept { return is_running_ ? held_before_ : extents_.held_bytes(); }
+  /// As StoredExtents::locations().
   [[nodiscard]] std::size_t locations() const noexcept { return is_running_ ? locations_before_ : extents_.locations(); }
 
   /// As StoredExtents::read(). Waits for the worker unless all that is asked for is in flight.
@@ -159,6 +162,7 @@ class OverlappedExtents {
     }
   }
 
+  /// As StoredExtents::discard_front().
   bool discard_front(std::uint64_t offset) noexcept {
     if (is_running_) return false;
     const std::uint64_t from_flight = flight_ && offset > flight_begin_ ? std::min(offset, end()) - flight_begin_ : 0;
@@ -172,6 +176,7 @@ class OverlappedExtents {
     return removed;
   }
 
+  /// As StoredExtents::remove_all().
   [[nodiscard]] Result<void> remove_all() {
     if (is_running_) return failure(errc::closed, "remove", "a forked child does not use its parent's worker");
     drop_flight();
@@ -180,6 +185,7 @@ class OverlappedExtents {
 
   /// Requires of this and the next two: nothing is in flight.
   [[nodiscard]] bool is_one_object() const noexcept { return extents_.is_one_object(); }
+  /// As StoredExtents::next_store_extends().
   [[nodiscard]] bool next_store_extends(std::uint64_t length) const noexcept { return extents_.next_store_extends(length); }
   [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode)
     requires(may_have<Backend>(Capability::publish))

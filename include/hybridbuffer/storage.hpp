@@ -116,14 +116,19 @@ enum class Capability : std::uint16_t {
 class Capabilities {
  public:
   constexpr Capabilities() noexcept = default;
+  /// Of these members.
   constexpr Capabilities(std::same_as<Capability> auto... members) noexcept  // NOLINT(google-explicit-constructor): a set literal
       : bits_{static_cast<std::uint16_t>((0U | ... | static_cast<unsigned>(members)))} {}
 
+  /// Whether `member` is in it.
   [[nodiscard]] constexpr bool has(Capability member) const noexcept { return (bits_ & static_cast<unsigned>(member)) != 0; }
+  /// Those of both.
   [[nodiscard]] constexpr Capabilities with(Capabilities others) const noexcept { return from_bits(bits_ | 0U | others.bits_); }
+  /// Those that are not in `others`.
   [[nodiscard]] constexpr Capabilities without(Capabilities others) const noexcept {
     return from_bits(static_cast<unsigned>(bits_) & ~static_cast<unsigned>(others.bits_));
   }
+  /// Those that are in both.
   [[nodiscard]] constexpr Capabilities common_with(Capabilities others) const noexcept {
     return from_bits(static_cast<unsigned>(bits_) & others.bits_);
   }

@@ -50,14 +50,19 @@ class StorageUrl {
 
   /// In lower case.
   [[nodiscard]] std::string_view scheme() const noexcept { return scheme_; }
+  /// Whether there is a user or a password.
   [[nodiscard]] bool has_user_info() const noexcept { return has_user_info_; }
+  /// Decoded; empty when there is none.
   [[nodiscard]] std::string_view user() const noexcept { return user_; }
+  /// Decoded; empty when there is none.
   [[nodiscard]] std::string_view password() const noexcept { return password_; }
   /// A name or an address, IPv6 without its brackets; empty where there is none.
   [[nodiscard]] std::string_view host() const noexcept { return host_; }
+  /// Nothing when there is none.
   [[nodiscard]] std::optional<std::uint16_t> port() const noexcept { return port_; }
   /// With its leading slash; empty where there is none.
   [[nodiscard]] std::string_view path() const noexcept { return path_; }
+  /// Those behind the `?`, decoded, in their order.
   [[nodiscard]] const UrlParameters& parameters() const noexcept { return parameters_; }
 
  private:
@@ -112,9 +117,9 @@ class StorageUrl {
 struct StorageScheme {
   std::string name;                       ///< in lower case
   std::vector<std::string> parameters{};  ///< the names of those that `make` reads
-  bool takes_user_info = false;
-  bool takes_host = false;  ///< and a port
-  bool takes_path = false;
+  bool takes_user_info = false;           ///< Whether its URLs may have a user and a password.
+  bool takes_host = false;                ///< and a port
+  bool takes_path = false;                ///< Whether its URLs may have a path.
   /// Called with a URL of this scheme that has no part which it does not take. Const calls from several threads must be safe.
   detail::SharedFunction<Result<AnyStorage>(const StorageUrl& url)> make{};
 };

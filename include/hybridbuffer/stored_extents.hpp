@@ -21,6 +21,7 @@ namespace hybridbuffer {
 template <memory_policy MemoryPolicy>
 class SpillContent {
  public:
+  /// What is in memory, and `incoming` behind it.
   SpillContent(const MemoryPolicy& memory, std::span<const std::byte> incoming) noexcept : memory_{memory}, incoming_{incoming} {}
 
   [[nodiscard]] std::uint64_t size() const noexcept { return memory_.size() + incoming_.size(); }
@@ -140,6 +141,7 @@ class StoredExtents {
     for_each_location([&](const Location& location) { sum += location.committed - location.discarded; });
     return sum;
   }
+  /// In how many locations the bytes are.
   [[nodiscard]] std::size_t locations() const noexcept {
     std::size_t count = 0;
     for_each_location([&](const Location&) { ++count; });

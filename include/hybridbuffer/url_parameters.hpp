@@ -21,9 +21,10 @@ namespace hybridbuffer {
 /// The parameters of a storage URL, `?name=value&…`, decoded, in the order in which they stand. No name stands twice.
 class UrlParameters {
  public:
+  /// A name and a value, decoded.
   struct Parameter {
-    std::string name;
-    std::string value;
+    std::string name;   ///< What stands before the `=`.
+    std::string value;  ///< What stands behind the `=`.
   };
 
   UrlParameters() = default;
@@ -57,7 +58,9 @@ class UrlParameters {
     }
     return std::nullopt;
   }
+  /// Whether there is a parameter of that name.
   [[nodiscard]] bool has(std::string_view name) const noexcept { return find(name).has_value(); }
+  /// In the order in which they stand.
   [[nodiscard]] const std::vector<Parameter>& all() const noexcept { return all_; }
 
  private:
@@ -80,6 +83,7 @@ class UrlParameters {
 /// Requires: the parameters outlive it.
 class UrlParameterReader {
  public:
+  /// Reads from `parameters`, which have to live as long.
   explicit UrlParameterReader(const UrlParameters& parameters) noexcept : parameters_{&parameters} {}
 
   /// Bytes: 65536, 64KiB, 16MiB, 1GB. `Bytes` is an unsigned type; what does not fit is wrong.

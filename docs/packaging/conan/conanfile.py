@@ -23,6 +23,7 @@ class HybridBufferConan(ConanFile):
         "with_checksum": [True, False],
         "with_compression": [True, False],
         "with_encryption": [True, False],
+        "with_redis": [True, False],
         "with_s3": [True, False],
         "with_views": [True, False],
     }
@@ -30,6 +31,7 @@ class HybridBufferConan(ConanFile):
         "with_checksum": False,
         "with_compression": False,
         "with_encryption": False,
+        "with_redis": False,
         "with_s3": False,
         "with_views": False,
     }
@@ -59,8 +61,10 @@ class HybridBufferConan(ConanFile):
             self.requires("xxhash/0.8.2")
             self.requires("zlib/[>=1.2.11 <2]")
             self.requires("zstd/1.5.5")
-        if self.options.with_encryption or self.options.with_s3:
+        if self.options.with_encryption or self.options.with_redis or self.options.with_s3:
             self.requires("openssl/[>=3 <4]")
+        if self.options.with_redis:
+            self.requires("hiredis/1.2.0")
         if self.options.with_s3:
             self.requires("expat/[>=2.6.2 <3]")
             self.requires("libcurl/[>=7.85 <9]")
@@ -103,6 +107,9 @@ class HybridBufferConan(ConanFile):
             self._component("compression", "HybridBuffer::compression", "hybridbuffer-compression", ["core", *libraries])
         if self.options.with_encryption:
             self._component("encryption", "HybridBuffer::encryption", "hybridbuffer-encryption", ["core", "openssl::crypto"])
+        if self.options.with_redis:
+            libraries = ["hiredis::hiredis", "openssl::ssl", "openssl::crypto"]
+            self._component("redis", "HybridBuffer::redis", "hybridbuffer-redis", ["core", *libraries])
         if self.options.with_s3:
             libraries = ["expat::expat", "libcurl::libcurl", "openssl::crypto"]
             self._component("s3", "HybridBuffer::s3", "hybridbuffer-s3", ["core", *libraries])

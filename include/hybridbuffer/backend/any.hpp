@@ -190,6 +190,7 @@ class AnyBackend {
   static constexpr bool holds_inline = Held::Slot<B>::is_inline;
 
   [[nodiscard]] Capabilities capabilities() const noexcept { return declared_; }
+  /// Whether there is no backend in it; every call answers `closed` then.
   [[nodiscard]] bool holds_nothing() const noexcept { return held_.holds_nothing(); }
 
   [[nodiscard]] Result<AnyWriter> create() { return table().create(held_.slot()); }

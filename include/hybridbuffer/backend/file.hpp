@@ -275,6 +275,7 @@ class FileStorage {
   void trim() const noexcept {
     if (auto* place = place_.load(std::memory_order_acquire); place != nullptr) place->trim();
   }
+  /// How many files it keeps for new objects now, and how many bytes they hold.
   [[nodiscard]] RecycledFiles recycled() const noexcept {
     const auto* place = place_.load(std::memory_order_acquire);
     return place != nullptr ? place->recycled() : RecycledFiles{};

@@ -50,7 +50,7 @@ class BasicMemoryBackend {
   class ReaderAt;
   using Reader = SeekingReader<ReaderAt>;
 
-  static constexpr std::size_t block_bytes = BlockBytes;
+  static constexpr std::size_t block_bytes = BlockBytes;  ///< The size of a block.
 
   [[nodiscard]] static constexpr Capabilities capabilities() noexcept {
     using enum Capability;
@@ -328,7 +328,7 @@ class BasicMemoryStorage {
   MemoryOptions options_;
 };
 
-using MemoryBackend = BasicMemoryBackend<std::size_t{64} * 1024>;
-using MemoryStorage = BasicMemoryStorage<std::size_t{64} * 1024>;
+using MemoryBackend = BasicMemoryBackend<std::size_t{64} * 1024>;  ///< With blocks of the usual size.
+using MemoryStorage = BasicMemoryStorage<std::size_t{64} * 1024>;  ///< With blocks of the usual size.
 
 }  // namespace hybridbuffer

@@ -140,6 +140,7 @@ class RedisKeepAlive {
     const std::lock_guard guard{shared_->lock};
     return shared_->keeper ? shared_->keeper->status() : Result<void>{};
   }
+  /// The storage whose locations it keeps alive.
   [[nodiscard]] const RedisStorage& storage() const noexcept { return storage_; }
 
  private:

@@ -10,8 +10,8 @@ namespace hybridbuffer {
 
 /// A server: a host name or address with a port, or with port 0 the path of a Unix socket.
 struct RedisAddress {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 6379;
+  std::string host = "127.0.0.1";  ///< A name or an address.
+  std::uint16_t port = 6379;       ///< The TCP port.
 
   friend bool operator==(const RedisAddress&, const RedisAddress&) = default;
 };
@@ -31,18 +31,18 @@ struct RedisTimeouts {
 /// After the n-th failure in a row (from 0) it waits for a random time between 0 and min(cap, base · 2^n). What ends the retries is
 /// RedisTimeouts::operation, unless `attempts` does before.
 struct RedisRetryOptions {
-  unsigned attempts = 1'000;
-  std::chrono::milliseconds base{20};
-  std::chrono::milliseconds cap{1'000};
+  unsigned attempts = 1'000;             ///< Attempts in all.
+  std::chrono::milliseconds base{20};    ///< The first pause; each further one is longer.
+  std::chrono::milliseconds cap{1'000};  ///< The longest pause.
 };
 
 /// TLS to every server, sentinels included.
 struct RedisTls {
-  bool enabled = false;
+  bool enabled = false;            ///< Whether connections are encrypted.
   bool verify = true;              ///< certificate and host name
   std::string ca_file{};           ///< PEM; empty: the system's
   std::string certificate_file{};  ///< PEM, with its key in `key_file`, for servers that ask for one; empty: none
-  std::string key_file{};
+  std::string key_file{};          ///< The key of `certificate_file`, PEM.
 };
 
 /// Settings of a RedisStorage.
@@ -55,12 +55,12 @@ struct RedisOptions {
   std::vector<RedisAddress> servers{RedisAddress{}};
   std::string sentinel_master{};  ///< the name under which the sentinels know the master; empty: there are none
 
-  std::string user{};      ///< empty: the default one
-  std::string password{};  ///< empty: no AUTH
-  std::string sentinel_user{};
-  std::string sentinel_password{};
-  unsigned database = 0;
-  RedisTls tls{};
+  std::string user{};               ///< empty: the default one
+  std::string password{};           ///< empty: no AUTH
+  std::string sentinel_user{};      ///< For the sentinels themselves.
+  std::string sentinel_password{};  ///< For the sentinels themselves.
+  unsigned database = 0;            ///< The number of the database.
+  RedisTls tls{};                   ///< Encryption of the connections.
 
   std::string prefix{};  ///< what all keys begin with; no braces
   /// How long keys live after the last operation on their location; 0: until they are removed. Keys that no commit has made part of an
@@ -70,8 +70,8 @@ struct RedisOptions {
   std::size_t window_bytes = std::size_t{1} * 1024 * 1024;  ///< under way to or from the server at once, at least a chunk
   std::size_t pool_size = 8;                                ///< idle connections that are kept
 
-  RedisTimeouts timeouts{};
-  RedisRetryOptions retry{};
+  RedisTimeouts timeouts{};   ///< How long to wait for what.
+  RedisRetryOptions retry{};  ///< How often to try again, and when.
 };
 
 }  // namespace hybridbuffer

@@ -174,9 +174,10 @@ class S3Backend {
 
 /// A bucket, or a prefix in one. A value: copies share connections, credentials and the retry budget; what it made outlives it.
 ///
-///     S3Storage storage{{.bucket = "spill", .prefix = "app/", .region = "eu-central-1"}};          // AWS, credentials from where its
-///     tools look S3Storage ceph{{.bucket = "spill", .endpoint = "https://ceph.example", .credentials = fixed_credentials({"key",
-///     "secret"})}};
+///     S3Storage aws{{.bucket = "spill", .prefix = "app/", .region = "eu-central-1"}};   // credentials: where its tools look for them
+///     S3Storage ceph{{.bucket = "spill",
+///                     .endpoint = "https://ceph.example",
+///                     .credentials = fixed_credentials({"key", "secret"})}};
 ///
 /// Objects are named prefix + "hybridbuffer-" + random. The bucket must be there.
 /// Cost:    making one sends nothing; neither does create_backend().

@@ -12,8 +12,8 @@ namespace hybridbuffer {
 
 /// What an S3 store knows a caller by. No error and no message ever shows the secret or the token.
 struct S3Credentials {
-  std::string access_key{};
-  std::string secret_key{};
+  std::string access_key{};                                        ///< The public half.
+  std::string secret_key{};                                        ///< The secret half.
   std::string session_token{};                                     ///< empty: none
   std::optional<std::chrono::system_clock::time_point> expires{};  ///< nothing: never
 };

@@ -22,10 +22,10 @@ enum class S3Addressing : std::uint8_t {
 
 /// How long an S3 storage waits. All run on the steady clock, and only while a call of the caller's is under way.
 struct S3Timeouts {
-  std::chrono::milliseconds connect{5'000};     ///< for a connection, TLS included
-  std::chrono::milliseconds call{60'000};       ///< for one HTTP request, its answer included
-  std::chrono::milliseconds low_speed{10'000};  ///< a body that moves less than `low_speed_bytes` in this time is given up
-  std::uint64_t low_speed_bytes = 10'240;
+  std::chrono::milliseconds connect{5'000};      ///< for a connection, TLS included
+  std::chrono::milliseconds call{60'000};        ///< for one HTTP request, its answer included
+  std::chrono::milliseconds low_speed{10'000};   ///< a body that moves less than `low_speed_bytes` in this time is given up
+  std::uint64_t low_speed_bytes = 10'240;        ///< Fewer bytes a second than this count as none.
   std::chrono::milliseconds operation{120'000};  ///< for one call of the caller's, retries and pauses included; one that sends or fetches
                                                  ///< several parts begins anew with each that is done
   std::chrono::milliseconds cleanup{10'000};     ///< for what a destructor, and a writer's close() beside its own time, deletes or aborts
@@ -37,11 +37,11 @@ struct S3Timeouts {
 /// asks (Retry-After). The budget is what all requests of a storage share, so that an outage is not answered with a storm: each retry takes
 /// `retry_cost`, each success gives 1 back; an empty one ends retries.
 struct S3RetryOptions {
-  unsigned attempts = 6;
-  std::chrono::milliseconds base{50};
-  std::chrono::milliseconds cap{5'000};
-  unsigned budget = 500;
-  unsigned retry_cost = 5;
+  unsigned attempts = 6;                 ///< Attempts in all.
+  std::chrono::milliseconds base{50};    ///< The first pause; each further one is longer.
+  std::chrono::milliseconds cap{5'000};  ///< The longest pause.
+  unsigned budget = 500;                 ///< What retries may use up together before they end, for a store that is overloaded.
+  unsigned retry_cost = 5;               ///< What one retry takes from `budget`.
 };
 
 /// Settings of an S3Storage.
@@ -51,12 +51,12 @@ struct S3RetryOptions {
 /// Memory of a writer: at most part_bytes · (parallel_parts + 1), and no more than what was written. Of a reader: at most
 /// range_bytes · (parallel_ranges + 1), and no more than the object's size.
 struct S3Options {
-  std::string bucket{};
-  std::string prefix{};    ///< what all object names begin with
-  std::string endpoint{};  ///< http://host:port or https://host; empty: AWS, by the region
-  std::string region = "us-east-1";
-  S3Addressing addressing = S3Addressing::automatic;
-  S3CredentialSource credentials{};  ///< empty: default_credentials(), which looks where the AWS tools look
+  std::string bucket{};                               ///< The name of the bucket.
+  std::string prefix{};                               ///< what all object names begin with
+  std::string endpoint{};                             ///< http://host:port or https://host; empty: AWS, by the region
+  std::string region = "us-east-1";                   ///< The region that requests are signed for.
+  S3Addressing addressing = S3Addressing::automatic;  ///< Where in a URL the bucket stands.
+  S3CredentialSource credentials{};                   ///< empty: default_credentials(), which looks where the AWS tools look
 
   std::size_t part_bytes = std::size_t{8} << 20U;  ///< of an upload in parts; an object of one part is a single PUT. S3 wants 5 MiB or more
   unsigned parallel_parts = 4;                     ///< under way at once
@@ -64,8 +64,8 @@ struct S3Options {
   unsigned parallel_ranges = 4;                             ///< under way at once
   std::uint64_t max_object_size = std::uint64_t{5} << 40U;  ///< a lower limit than the store's 5 TiB and the 10 000 parts of an upload
 
-  S3Timeouts timeouts{};
-  S3RetryOptions retry{};
+  S3Timeouts timeouts{};   ///< How long to wait for what.
+  S3RetryOptions retry{};  ///< How often to try again, and when.
 
   bool verify_tls = true;              ///< certificate and host name
   std::string ca_file{};               ///< PEM; empty: the system's

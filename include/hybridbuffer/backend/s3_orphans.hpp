@@ -18,10 +18,10 @@ namespace hybridbuffer {
 
 /// An object, or an upload, that its process left behind.
 struct S3Orphan {
-  std::string key{};
-  std::string upload_id{};  ///< empty: an object
-  std::uint64_t size = 0;   ///< of an object; what an upload holds the list does not tell
-  std::chrono::system_clock::time_point created{};
+  std::string key{};                                ///< The key of the object.
+  std::string upload_id{};                          ///< empty: an object
+  std::uint64_t size = 0;                           ///< of an object; what an upload holds the list does not tell
+  std::chrono::system_clock::time_point created{};  ///< When it was made, as the store says.
 };
 
 namespace detail {

@@ -66,11 +66,12 @@ inline constinit thread_local ChunkStack chunk_stack{chunk_block_bytes(ChunkByte
 /// Threads: every function from any thread.
 class ChunkPool {
  public:
-  static constexpr std::size_t default_limit = std::size_t{16} * 1024 * 1024;
-  static constexpr std::size_t alignment = 64;
+  static constexpr std::size_t default_limit = std::size_t{16} * 1024 * 1024;  ///< What a thread keeps at most unless it is told otherwise.
+  static constexpr std::size_t alignment = 64;                                 ///< Of every chunk.
 
   /// Bounds what each thread may keep, in bytes; 0 turns the pool off. A thread that holds more gives it back at its next put() or trim().
   static void set_limit(std::size_t bytes) noexcept { limit_.store(bytes, std::memory_order_relaxed); }
+  /// What the calling thread keeps at most.
   [[nodiscard]] static std::size_t limit() noexcept { return limit_.load(std::memory_order_relaxed); }
 
   /// What the calling thread keeps, of all sizes.

@@ -12,6 +12,7 @@ namespace hybridbuffer {
 template <class Memory>
 class ChunkRange {
  public:
+  /// A forward iterator over spans, made anew at each dereference.
   class iterator {
    public:
     using value_type = std::span<const std::byte>;
@@ -21,6 +22,7 @@ class ChunkRange {
     using iterator_category = std::input_iterator_tag;
 
     iterator() noexcept = default;
+    /// At `offset`.
     iterator(const Memory& memory, std::size_t offset) noexcept : memory_{&memory}, offset_{offset} {}
 
     [[nodiscard]] value_type operator*() const noexcept { return memory_->chunk_at(offset_); }

@@ -14,6 +14,7 @@ class LockedChunkSource : public ChunkSourceDefaults {
  public:
   static constexpr bool wipes = true;
 
+  /// Of chunks of that size.
   explicit LockedChunkSource(std::size_t chunk_bytes) noexcept : chunk_bytes_{detail::whole_pages(chunk_bytes)} {}
 
   [[nodiscard]] std::size_t chunk_bytes() const noexcept { return chunk_bytes_; }
@@ -30,6 +31,7 @@ class LockedChunkSource : public ChunkSourceDefaults {
     detail::unmap_pages(chunk, chunk_bytes_);
   }
 
+  /// Overwrites with zeros, which no compiler leaves out.
   static void wipe(std::byte* bytes, std::size_t n) noexcept { ::explicit_bzero(bytes, n); }
 
  private:
@@ -60,7 +62,7 @@ class LockedChunkSource : public ChunkSourceDefaults {
 /// Threads: const operations from any number at once; the rest one at a time, on any thread.
 class LockedMemory : public ChunkList<LockedChunkSource> {
  public:
-  static constexpr std::size_t default_chunk_bytes = std::size_t{64} * 1024;
+  static constexpr std::size_t default_chunk_bytes = std::size_t{64} * 1024;  ///< The size of a chunk unless it is given.
 
   /// `chunk_bytes` is rounded up to whole pages.
   explicit LockedMemory(std::size_t chunk_bytes = default_chunk_bytes) noexcept : ChunkList{LockedChunkSource{chunk_bytes}} {}

@@ -8,6 +8,7 @@
 
 namespace hybridbuffer {
 
+/// Settings of a MappedMemory.
 struct MappedMemoryOptions {
   std::size_t chunk_bytes = std::size_t{2} * 1024 * 1024;  ///< rounded up to whole pages
   bool huge_pages = true;                                  ///< advise the kernel to back chunks with huge pages
@@ -16,6 +17,7 @@ struct MappedMemoryOptions {
 /// Anonymous mappings of one size.
 class MappedChunkSource : public ChunkSourceDefaults {
  public:
+  /// Of those settings.
   explicit MappedChunkSource(MappedMemoryOptions options = {}) noexcept
       : chunk_bytes_{detail::whole_pages(options.chunk_bytes)}, huge_pages_{options.huge_pages} {}
 

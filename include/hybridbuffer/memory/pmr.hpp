@@ -13,6 +13,7 @@ class PmrChunkSource {
   static constexpr std::size_t retained_table_bytes = 0;
   static constexpr bool wipes = false;
 
+  /// Chunks of that size out of `resource`, which has to live as long.
   PmrChunkSource(std::pmr::memory_resource& resource, std::size_t chunk_bytes) noexcept : resource_{&resource}, chunk_bytes_{chunk_bytes} {}
 
   [[nodiscard]] std::size_t chunk_bytes() const noexcept { return chunk_bytes_; }
@@ -21,6 +22,7 @@ class PmrChunkSource {
   [[nodiscard]] void* allocate_table(std::size_t bytes) const noexcept { return allocate(bytes, alignof(void*)); }
   void release_table(void* table, std::size_t bytes) const noexcept { resource_->deallocate(table, bytes, alignof(void*)); }
 
+  /// Where chunks come from.
   [[nodiscard]] std::pmr::memory_resource* resource() const noexcept { return resource_; }
 
  private:
@@ -52,13 +54,14 @@ class PmrChunkSource {
 /// Threads: const operations from any number at once; the rest one at a time, as far as the resource allows it.
 class PmrMemory : public ChunkList<PmrChunkSource> {
  public:
-  static constexpr std::size_t default_chunk_bytes = std::size_t{64} * 1024;
+  static constexpr std::size_t default_chunk_bytes = std::size_t{64} * 1024;  ///< The size of a chunk unless it is given.
 
   /// Requires: `resource` outlives the policy; chunk_bytes ≥ 1.
   explicit PmrMemory(std::pmr::memory_resource* resource = std::pmr::get_default_resource(),
                      std::size_t chunk_bytes = default_chunk_bytes) noexcept
       : ChunkList{PmrChunkSource{*resource, chunk_bytes}} {}
 
+  /// Where chunks come from.
   [[nodiscard]] std::pmr::memory_resource* resource() const noexcept { return source().resource(); }
 };
 

@@ -38,6 +38,7 @@ class Capped : public detail::WorkerOf<Inner> {
 
   constexpr void settle(const SpillState& state) noexcept { inner_.settle(state); }
 
+  /// The limit in all.
   [[nodiscard]] constexpr std::uint64_t limit() const noexcept { return limit_; }
   [[nodiscard]] constexpr const Inner& inner() const noexcept { return inner_; }
 

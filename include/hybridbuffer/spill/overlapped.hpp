@@ -28,7 +28,7 @@ namespace hybridbuffer {
 template <spill_policy Inner = SpillAt>
 class Overlapped {
  public:
-  using worker_type = detail::BackgroundWorker;
+  using worker_type = detail::BackgroundWorker;  ///< What stores beside the caller.
 
   constexpr Overlapped()
     requires std::default_initializable<Inner>

@@ -32,9 +32,11 @@ class MemoryBudget {
     if (shared_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared_;
   }
 
+  /// What may be granted together.
   [[nodiscard]] std::uint64_t total() const noexcept { return shared_->total; }
   /// What is granted now, at most total().
   [[nodiscard]] std::uint64_t used() const noexcept { return shared_->used.load(std::memory_order_relaxed); }
+  /// What is not granted now.
   [[nodiscard]] std::uint64_t available() const noexcept { return total() - used(); }
 
  private:
@@ -74,7 +76,7 @@ class MemoryBudget {
 /// Threads: one at a time, as the buffer; policies on one budget are independent.
 class SharedBudget {
  public:
-  static constexpr std::uint64_t step = std::uint64_t{64} * 1024;
+  static constexpr std::uint64_t step = std::uint64_t{64} * 1024;  ///< In what portions a policy takes from the budget.
 
   /// `most_per_buffer` keeps one buffer from taking the whole budget.
   explicit SharedBudget(const MemoryBudget& budget, std::uint64_t most_per_buffer = std::numeric_limits<std::uint64_t>::max()) noexcept
@@ -114,6 +116,7 @@ class SharedBudget {
 
   /// What the budget has granted to this policy and not got back.
   [[nodiscard]] std::uint64_t held() const noexcept { return held_; }
+  /// The budget that it shares.
   [[nodiscard]] const MemoryBudget& budget() const noexcept { return budget_; }
 
  private:

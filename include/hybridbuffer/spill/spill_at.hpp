@@ -10,9 +10,9 @@ namespace hybridbuffer {
 ///
 ///     HybridBuffer buffer{SegmentedMemory<>{}, SpillAt{64_MiB}, FileStorage{}};
 struct SpillAt {
-  static constexpr std::uint64_t default_threshold = std::uint64_t{2} * 1024 * 1024;
+  static constexpr std::uint64_t default_threshold = std::uint64_t{2} * 1024 * 1024;  ///< 2 MiB.
 
-  std::uint64_t threshold = default_threshold;
+  std::uint64_t threshold = default_threshold;  ///< The most that is kept in memory; 0 keeps none.
 
   [[nodiscard]] constexpr SpillAction decide(const SpillState& state) const noexcept {
     const bool fits = state.in_memory <= threshold && state.incoming <= threshold - state.in_memory;

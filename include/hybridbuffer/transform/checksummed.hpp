@@ -328,6 +328,7 @@ class ChecksummedStorage {
  public:
   using Backend = ChecksummedBackend<backend_of_t<Storage>>;
 
+  /// Stands before `storage`.
   explicit ChecksummedStorage(Storage storage, ChecksumOptions options = {}) : storage_{std::move(storage)}, options_{options} {}
 
   /// Errors: `invalid_argument` for chunks of no bytes; `no_space`; those of the other storage.

@@ -12,7 +12,9 @@ enum class CompressionLevel : std::uint8_t { fastest, standard, better, best };
 /// A level by name, or by the codec's own number: `Zstd{.level = CompressionLevel::best}`, `Zstd{.level = 3}`.
 class CodecLevel {
  public:
+  /// A level that every codec has.
   constexpr CodecLevel(CompressionLevel name) noexcept : name_{name} {}  // NOLINT(google-explicit-constructor): it is one or the other
+  /// The codec's own number.
   constexpr CodecLevel(int number) noexcept : number_{number}, is_number_{true} {}  // NOLINT(google-explicit-constructor)
 
   /// The number, where the names mean these.
@@ -72,6 +74,7 @@ struct Auto {
 /// What compressed() compresses with.
 using CompressionMethod = std::variant<Zstd, Lz4, Snappy, Gzip, Zlib, Deflate, Auto>;
 
+/// Settings of compressed().
 struct CompressionOptions {
   static constexpr std::size_t least_chunk = 16;
   static constexpr std::size_t most_chunk = std::size_t{16} << 20U;

@@ -57,6 +57,7 @@ class EncryptionCodec {
     return codec;
   }
 
+  /// As messages call it.
   [[nodiscard]] static const char* name_of(Cipher cipher) noexcept {
     return cipher == Cipher::chacha20_poly1305 ? "ChaCha20-Poly1305" : "AES-256-GCM";
   }

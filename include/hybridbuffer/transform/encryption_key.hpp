@@ -18,8 +18,8 @@ namespace hybridbuffer {
 /// Threads: as a shared pointer.
 class EncryptionKey {
  public:
-  static constexpr std::size_t least_bytes = 16;
-  static constexpr std::size_t most_bytes = 1024;
+  static constexpr std::size_t least_bytes = 16;   ///< The shortest material that is taken.
+  static constexpr std::size_t most_bytes = 1024;  ///< The longest material that is taken.
 
   /// Copies the material; the caller wipes his own. It must be hard to guess by itself: a password is not (use a password hash first).
   /// Errors: `invalid_argument` for fewer than 16 or more than 1024 bytes, `no_space` (memory).

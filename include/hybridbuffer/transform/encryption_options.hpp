@@ -21,16 +21,17 @@ enum class PublishedForm : std::uint8_t {
   encrypted,  ///< an encrypted file, which encrypted_file.hpp reads; needs a key, for a random one is gone with the location
 };
 
+/// Settings of encrypted().
 struct EncryptionOptions {
   static constexpr std::size_t least_chunk = 16;
   static constexpr std::size_t most_chunk = std::size_t{16} << 20U;
 
-  Cipher cipher = Cipher::automatic;
+  Cipher cipher = Cipher::automatic;  ///< Which cipher; by default the faster one here.
   /// Bytes of content that are encrypted together, 16 to 16 MiB. A read of any of them decrypts all; each takes 16 bytes more of the store.
   std::size_t chunk_bytes = std::size_t{64} * 1024;
   /// Where each location's key comes from; without one it is random and lives as long as the location does.
   std::optional<EncryptionKey> key{};
-  PublishedForm published = PublishedForm::content;
+  PublishedForm published = PublishedForm::content;  ///< What publish() writes.
 };
 
 }  // namespace hybridbuffer

@@ -33,7 +33,7 @@ enum class Operation : std::uint8_t {
   publish,
 };
 
-inline constexpr std::size_t operation_count = static_cast<std::size_t>(Operation::publish) + 1;
+inline constexpr std::size_t operation_count = static_cast<std::size_t>(Operation::publish) + 1;  ///< How many enumerators Operation has.
 
 /// The name of the member.
 [[nodiscard]] constexpr std::string_view name_of(Operation operation) noexcept {
@@ -46,7 +46,7 @@ inline constexpr std::size_t operation_count = static_cast<std::size_t>(Operatio
 
 /// One call that has returned.
 struct Observation {
-  Operation operation;
+  Operation operation;                ///< What was called.
   std::uint64_t bytes;                ///< moved or lent; 0 for a failure and for calls that move none
   std::chrono::nanoseconds duration;  ///< by the steady clock
   std::optional<errc> error;          ///< nothing: it succeeded. An exception that passed is `io`

@@ -18,18 +18,19 @@ namespace hybridbuffer {
 
 /// What an OperationCounts had counted at a moment: a value.
 struct OperationSnapshot {
-  static constexpr std::size_t buckets = 40;
-  static constexpr std::size_t categories = static_cast<std::size_t>(errc::io) + 1;
+  static constexpr std::size_t buckets = 40;                                         ///< Of the histogram of durations.
+  static constexpr std::size_t categories = static_cast<std::size_t>(errc::io) + 1;  ///< Of errors.
 
   /// Calls of one operation.
   struct Row {
-    std::uint64_t calls = 0;  ///< failed ones too
-    std::uint64_t failures = 0;
+    std::uint64_t calls = 0;     ///< failed ones too
+    std::uint64_t failures = 0;  ///< How many failed, by category.
     std::uint64_t bytes = 0;
     std::chrono::nanoseconds total{};                   ///< time spent in them
     std::array<std::uint64_t, buckets> latencies{};     ///< [i]: calls of less than 2^i ns, and not of a bucket before; the last takes all
     std::array<std::uint64_t, categories> failed_as{};  ///< by errc
 
+    /// How many failed with that category.
     [[nodiscard]] std::uint64_t failures_of(errc code) const noexcept { return failed_as[static_cast<std::size_t>(code)]; }
 
     /// How long the fastest `share` (0 to 1) of the calls took at most, to the next power of two.
@@ -42,8 +43,9 @@ struct OperationSnapshot {
     }
   };
 
-  std::array<Row, operation_count> rows{};
+  std::array<Row, operation_count> rows{};  ///< A row for each operation.
 
+  /// The row of an operation.
   [[nodiscard]] const Row& of(Operation operation) const noexcept { return rows[static_cast<std::size_t>(operation)]; }
 
   /// A table for people: a line for each operation that was called. Errors: std::bad_alloc.
@@ -78,6 +80,7 @@ class OperationCounts {
  public:
   OperationCounts() = default;
 
+  /// Counts one call. Threads: any.
   void operator()(const Observation& observation) noexcept {
     Row& row = rows_[static_cast<std::size_t>(observation.operation)];
     const std::int64_t ns = std::max<std::int64_t>(observation.duration.count(), 0);

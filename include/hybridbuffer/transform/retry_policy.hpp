@@ -54,14 +54,17 @@ class SystemTime {
   SystemTime& operator=(const SystemTime&) = delete;
   ~SystemTime() = default;
 
+  /// Of the steady clock.
   [[nodiscard]] static std::chrono::nanoseconds now() noexcept {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch());
   }
+  /// Lets the calling thread wait.
   static void sleep(std::chrono::nanoseconds duration) noexcept {
     constexpr std::int64_t second = 1'000'000'000;
     timespec left{.tv_sec = duration.count() / second, .tv_nsec = duration.count() % second};
     while (::clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) {}
   }
+  /// In [0, 1).
   [[nodiscard]] std::uint64_t random() noexcept {
     constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
     std::uint64_t mixed = state_.fetch_add(step, std::memory_order_relaxed) + step;

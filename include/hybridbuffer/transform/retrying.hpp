@@ -40,7 +40,7 @@ class RetryingBackend : public detail::ForwardedCapabilities<detail::SameCapabil
 
  public:
   using Writer = RetryingWriter<detail::writer_of<Inner>, Inner, Time>;
-  using Appender = RetryingWriter<detail::appender_of<Inner>, Inner, Time>;
+  using Appender = RetryingWriter<detail::appender_of<Inner>, Inner, Time>;  ///< What append() returns.
   using Reader = RetryingReader<detail::reader_of<Inner>, Inner, Time, false>;
   using Seeker = RetryingReader<detail::seeker_of<Inner>, Inner, Time, true>;
   using ReaderAt = RetryingReaderAt<detail::reader_at_of<Inner>, Inner, Time>;

@@ -262,7 +262,9 @@ class TieredStorage {
     }
   }
 
+  /// The storage that is asked first.
   [[nodiscard]] const FirstStorage& first() const noexcept { return tiers_->first; }
+  /// The storage that takes what the first cannot.
   [[nodiscard]] const SecondStorage& second() const noexcept { return tiers_->second; }
 
  private:

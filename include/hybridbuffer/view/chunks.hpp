@@ -43,9 +43,9 @@ class ChunkSource {
 };
 
 template <reader Reader>
-using Chunks = SourceView<ChunkSource<Reader>>;
+using Chunks = SourceView<ChunkSource<Reader>>;  ///< What chunks() returns.
 
-inline constexpr std::size_t default_chunk_bytes = std::size_t{64} << 10U;
+inline constexpr std::size_t default_chunk_bytes = std::size_t{64} << 10U;  ///< The size of a chunk unless it is given.
 
 /// The unread bytes of `buffer`, from `tell()` on, in spans of `chunk_bytes`; the last one may be shorter. Not consumed: the buffer's
 /// position stays. What is appended before the view comes to the end is shown as well.

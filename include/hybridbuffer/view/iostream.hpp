@@ -42,6 +42,7 @@ class BufferStreambuf : public std::streambuf {
 
   /// The first error since the start or the last forget_error().
   [[nodiscard]] const Result<void>& status() const noexcept { return status_; }
+  /// Lets reading and writing go on.
   void forget_error() noexcept { status_ = {}; }
 
   /// From now on an error sets badbit of `stream`, or throws std::ios_base::failure with the error's message where exceptions() of it has

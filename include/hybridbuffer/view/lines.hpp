@@ -66,9 +66,9 @@ class LineSource {
 };
 
 template <reader Reader>
-using Lines = SourceView<LineSource<Reader>>;
+using Lines = SourceView<LineSource<Reader>>;  ///< What lines() returns.
 
-inline constexpr std::size_t default_line_block_bytes = std::size_t{64} << 10U;
+inline constexpr std::size_t default_line_block_bytes = std::size_t{64} << 10U;  ///< How much is read at once unless it is given.
 
 /// The unread lines of `buffer`, from `tell()` on, without their "\n" or "\r\n". Empty lines are shown; so is a last line without a
 /// newline. Not consumed: the buffer's position stays. What is appended before the view comes to the end is shown as well.

@@ -63,10 +63,12 @@ class AppendIterator {
   using pointer = void;
   using reference = void;
 
+  /// Appends one byte of text.
   AppendIterator& operator=(char unit) {
     appender_->append(unit);
     return *this;
   }
+  /// Appends one byte.
   AppendIterator& operator=(std::byte unit) {
     appender_->append(unit);
     return *this;

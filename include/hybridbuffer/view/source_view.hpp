@@ -81,6 +81,7 @@ class SourceView : public ranges::view_interface<SourceView<Source>> {
   };
 
  public:
+  /// An input iterator.
   class iterator {
    public:
     using value_type = typename Source::value_type;
@@ -90,6 +91,7 @@ class SourceView : public ranges::view_interface<SourceView<Source>> {
     using iterator_category = std::input_iterator_tag;  // range-v3 asks for it; std::ranges takes it for the concept
 
     iterator() = default;
+    /// Over the state of a view.
     explicit iterator(State* state) noexcept : state_{state} {}
 
     /// Requires: the iterator is not at the end.
