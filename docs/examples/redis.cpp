@@ -84,7 +84,7 @@ void make_the_others() {
 int main(int count, char** arguments) {
   make_the_others();
   if (count < 2) return EXIT_SUCCESS;
-  const auto port = static_cast<std::uint16_t>(std::atoi(arguments[1]));
+  const auto port = static_cast<std::uint16_t>(std::strtoul(arguments[1], nullptr, 10));
   auto done = use_a_server(port);
   if (done) done = use_a_url(port);
   if (!done) std::fputs((done.error().message() + "\n").c_str(), stderr);

@@ -118,8 +118,8 @@ class RedisPipeline {
 
   bool step_each(RedisClock::time_point deadline) {
     bool moved = send_waiting(deadline);
-    for (std::size_t i = 0; i < links_.size(); ++i) {
-      RedisLink& link = *links_[i];
+    for (const auto& one : links_) {  // whoever ends one returns
+      RedisLink& link = *one;
       if (link.has_unmarked() && !link.mark()) {
         lose(link, {errc::no_space, "use Redis", "out of memory"});
         return true;
@@ -152,8 +152,8 @@ class RedisPipeline {
     const auto now = RedisClock::now();
     if (now < resume_at_) return false;
     bool sent = false;
-    for (std::size_t i = 0; i < commands_.size(); ++i) {
-      RedisCommand& command = *commands_[i];
+    for (RedisCommand* const one : commands_) {
+      RedisCommand& command = *one;
       if (command.phase != Phase::waiting || command.not_before > now) continue;
       auto link = link_for(command, deadline);
       if (!link) {

@@ -140,8 +140,8 @@ class RedisWatch {
 
 /// Refreshes an object whose first key has lived for a while. What goes wrong is tried again by the next operation.
 inline void refresh_object(RedisPipeline& pipeline, const RedisLocation& location, const RedisObject& object) {
-  static_cast<void>(refresh_keys(pipeline, location, object.runs(location.options().chunk_bytes), object.state().manifest,
-                                 location.options().expiration));
+  [[maybe_unused]] const auto refreshed =
+      refresh_keys(pipeline, location, object.runs(location.options().chunk_bytes), object.state().manifest, location.options().expiration);
 }
 
 /// Errors: `corrupted` when a key is gone; `no_space`; the store's.
