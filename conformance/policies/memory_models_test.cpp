@@ -182,6 +182,16 @@ BOOST_AUTO_TEST_CASE(a_contiguous_queue_stays_in_proportion_to_what_it_holds) {
   BOOST_TEST((gathered(memory).front() == content_at(100'000)));
 }
 
+BOOST_AUTO_TEST_CASE(inline_memory_that_was_emptied_offers_all_of_itself_at_once) {
+  InlineMemory<8> memory;
+  static_cast<void>(memory.prepare(5));
+  memory.commit(5);
+  memory.drop_front(3);
+  memory.drop_front(2);
+
+  BOOST_TEST(memory.prepare(1).size() == 8U);
+}
+
 BOOST_AUTO_TEST_CASE(inline_memory_holds_exactly_its_size_and_all_of_it_again_after_a_drop) {
   InlineMemory<8> memory;
   for (std::size_t dropped = 1; dropped <= 8; ++dropped) {
