@@ -16,7 +16,7 @@ BRANCH = re.compile(r"^ *\|  Branch \((\d+):(\d+)\): \[True: ([^,]+), False: ([^
 def count(text):
     """`1.2k` and the like as a number; nothing for text that is none."""
     text = text.strip()
-    factors = {"k": 1e3, "M": 1e6, "G": 1e9}
+    factors = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
     if not text:
         return None
     return float(text[:-1]) * factors[text[-1]] if text[-1] in factors else float(text)

@@ -66,6 +66,18 @@ BOOST_AUTO_TEST_CASE(content_that_never_left_memory_is_published_without_a_copy)
   BOOST_TEST(*in_memory.to_string() == "only in memory");
 }
 
+// What was about to be read from memory has moved to storage, and its memory takes the next bytes.
+BOOST_AUTO_TEST_CASE(reading_goes_on_exactly_after_a_publish_that_emptied_memory) {
+  auto in_memory = buffer(1000);
+  BOOST_REQUIRE(in_memory.append("read before and after").has_value());
+  BOOST_TEST((in_memory.get() == std::byte{'r'}));
+
+  BOOST_REQUIRE(in_memory.publish(file("out")).has_value());
+  BOOST_REQUIRE(in_memory.append(", OTHER BYTES THAT COME IN").has_value());
+
+  BOOST_TEST(text(*in_memory.next(100)) == "ead before and after, OTHER BYTES THAT COME IN");
+}
+
 BOOST_AUTO_TEST_CASE(stored_content_and_its_tail_are_published_without_a_copy) {
   const Bytes bytes = pattern(300'000);
   for (const std::size_t in_memory : {0U, 1U, 9U}) {

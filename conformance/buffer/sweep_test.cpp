@@ -103,27 +103,11 @@ std::vector<Place> places() {
 struct Subject {
   using Storage = AnyStorage;
   using Buffer = HybridBuffer<SegmentedMemory<64>, SharedBudget, AnyBackend, AnyStorage>;
-  static constexpr std::uint64_t memory = 100;
+  /// HYBRIDBUFFER_SHIFT moves where memory ends among a scenario's appends.
+  static inline const std::uint64_t memory = 100 + number_from_environment("HYBRIDBUFFER_SHIFT", 0);
   static inline const Place* place = nullptr;
 
   static Buffer make(const MemoryBudget& budget) { return Buffer{SegmentedMemory<64>{}, SharedBudget{budget}, place->make()}; }
-};
-
-/// Bytes that stand before a scenario's own, so that its boundaries are met from all sides.
-std::size_t lead() { return static_cast<std::size_t>(number_from_environment("HYBRIDBUFFER_LEAD", 0)); }
-
-template <class Scenario>
-struct Led {
-  static constexpr std::string_view name = Scenario::name;
-  Scenario scenario{};
-  void operator()(auto& run) const {
-    if (const std::size_t bytes = lead(); bytes != 0) {
-      run.append(bytes);
-      run.read(bytes);
-      run.discard_read();
-    }
-    scenario(run);
-  }
 };
 
 /// One run with the plan as it is armed. Returns: what is wrong.
@@ -141,8 +125,7 @@ std::optional<std::string> run_armed(const Scenario& scenario, bool gives_up, bo
 
 /// Every k in the chosen ways.
 template <class Scenario>
-void sweep_place(const Place& place, std::size_t first, std::size_t stride, Scenario inner = {}) {
-  const Led<Scenario> scenario{inner};
+void sweep_place(const Place& place, std::size_t first, std::size_t stride, const Scenario& scenario) {
   ChunkPool::set_limit(0);
   Subject::place = &place;
   SweepPlan::arm(0, {});
@@ -172,7 +155,7 @@ void sweep_place(const Place& place, std::size_t first, std::size_t stride, Scen
 void sweep_scenarios(const Place& place, std::size_t number) {
   const auto stride = static_cast<std::size_t>(runs_long_tier() ? 1 : number_from_environment("HYBRIDBUFFER_STRIDE", 7));
   std::size_t turn = number;
-  const auto each = [&]<class Scenario>(Scenario scenario) { sweep_place(place, turn++ % stride, stride, std::move(scenario)); };
+  const auto each = [&](const auto& scenario) { sweep_place(place, turn++ % stride, stride, scenario); };
   each(Appends{});
   each(Reads{});
   each(Cursors{});

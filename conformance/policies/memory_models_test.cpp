@@ -182,6 +182,31 @@ BOOST_AUTO_TEST_CASE(a_contiguous_queue_stays_in_proportion_to_what_it_holds) {
   BOOST_TEST((gathered(memory).front() == content_at(100'000)));
 }
 
+template <class Memory>
+bool keeps_its_content_over_a_move_to_itself() {
+  Memory memory;
+  const std::size_t stored = append_content(memory, 0, 6);
+  Memory& itself = memory;
+  memory = std::move(itself);
+  return stored == 6 && memory.size() == 6 && gathered(memory).front() == content_at(0) && gathered(memory).back() == content_at(5);
+}
+
+BOOST_AUTO_TEST_CASE(memory_that_is_moved_to_itself_keeps_its_content) {
+  BOOST_TEST(keeps_its_content_over_a_move_to_itself<SegmentedMemory<64>>());
+  BOOST_TEST(keeps_its_content_over_a_move_to_itself<ContiguousMemory>());
+  BOOST_TEST(keeps_its_content_over_a_move_to_itself<InlineMemory<8>>());
+}
+
+BOOST_AUTO_TEST_CASE(inline_memory_that_was_emptied_offers_all_of_itself_at_once) {
+  InlineMemory<8> memory;
+  static_cast<void>(memory.prepare(5));
+  memory.commit(5);
+  memory.drop_front(3);
+  memory.drop_front(2);
+
+  BOOST_TEST(memory.prepare(1).size() == 8U);
+}
+
 BOOST_AUTO_TEST_CASE(inline_memory_holds_exactly_its_size_and_all_of_it_again_after_a_drop) {
   InlineMemory<8> memory;
   for (std::size_t dropped = 1; dropped <= 8; ++dropped) {

@@ -24,6 +24,21 @@ using namespace hybridbuffer::testing;
 constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t step = SharedBudget::step;
 
+BOOST_AUTO_TEST_CASE(a_policy_that_is_moved_to_itself_keeps_its_grant) {
+  const MemoryBudget budget{1000};
+  {
+    SharedBudget policy{budget};
+    static_cast<void>(policy.room({.in_memory = 0, .stored = 0, .incoming = 100}));
+    const std::uint64_t granted = budget.used();
+    SharedBudget& itself = policy;
+    policy = std::move(itself);
+
+    BOOST_TEST(granted >= 100U);
+    BOOST_TEST(budget.used() == granted);
+  }
+  BOOST_TEST(budget.used() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_grant_comes_in_steps_and_covers_what_was_asked) {
   for (const std::uint64_t asked : {std::uint64_t{1}, step - 1, step, step + 1, 3 * step}) {
     const MemoryBudget budget{1_MiB};
