@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(every_flipped_bit_and_every_cut_is_found) {
     }
     for (const std::size_t more : {1U, 16U, 32U, 1000U}) {
       Bytes longer = image;
-      longer.resize(image.size() + more);
+      longer.insert(longer.end(), more, std::byte{});
       expect_refused(longer, content);
     }
   }

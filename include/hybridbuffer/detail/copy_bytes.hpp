@@ -12,6 +12,8 @@ namespace hybridbuffer::detail {
 /// Two moves of a fixed size that overlap in the middle do for every n between that size and twice of it; both are loaded before either
 /// is stored.
 [[gnu::always_inline]] inline void copy_few_bytes(std::byte* to, const std::byte* from, std::size_t n) noexcept {
+  // A compiler that knows what the pointers point to, but not n, would warn of the sizes that cannot be.
+  asm("" : "+r"(to), "+r"(from));
   const auto copy_ends = [=]<class Word>(Word first) {
     Word last;
     std::memcpy(&first, from, sizeof first);
