@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_command_line_is_refused_with_a_message_that_names_t
                                 {{"--directory", "/no/such/place"}, "'/no/such/place'"},
                                 {{"--directory", "/proc"}, "/proc"},
                                 {{"--storage", "/var/tmp"}, "--storage: read the storage URL: scheme"},
-                                {{"--storage", "redis://host"}, "--storage: read the storage URL: scheme: unknown"},
+                                {{"--storage", "gopher://host"}, "--storage: read the storage URL: scheme: unknown"},
                                 {{"--storage", "file:tmp"}, "path: not absolute"},
                                 {{"--storage", "file:///no/such/place"}, "/no/such/place"},
                                 {{"--storage", "file:///var/tmp?recycled=4"}, "parameter 'recycled': unknown"},

@@ -65,10 +65,11 @@ class OverlappedExtents {
     locations_before_ = extents_.locations();
     flight_.emplace(std::move(memory));
     storage_ = &storage;
+    is_running_ = true;
     try {
       worker_.start(&store_flight<Storage>, this);
-      is_running_ = true;
-    } catch (const std::exception&) {  // there is no thread to be had: land() stores
+    } catch (const std::exception&) {
+      is_running_ = false;  // there is no thread to be had: land() stores
     }
   }
 

@@ -1,5 +1,6 @@
 #include <hybridbuffer/backend/redis_url.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
+#include <hybridbuffer/spill/never_spill.hpp>
 
 int main() {
   using namespace hybridbuffer;

@@ -75,7 +75,7 @@ class BackgroundWorker {
   void stop() noexcept {
     if (!thread_) return;
     if (thread_->owner != process_id()) {  // a copy of another process's: there is no thread to join
-      static_cast<void>(thread_.release());
+      [[maybe_unused]] const Thread* const left = thread_.release();
       return;
     }
     wait();
