@@ -5,7 +5,7 @@
 set -euo pipefail
 list="$(dirname "${BASH_SOURCE[0]}")/packages.txt"
 
-[[ $# -gt 0 ]] || set -- build test lint benchmark report
+[[ $# -gt 0 ]] || set -- build test lint docs benchmark report
 for group in "$@"; do
   grep -q "^\[$group\]" "$list" || { echo "setup.sh: no group '$group' in $list" >&2; exit 2; }
 done

@@ -16,10 +16,13 @@
 #include <array>
 #include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <new>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -394,6 +397,37 @@ BOOST_AUTO_TEST_CASE(a_buffer_that_never_spills_starts_no_thread) {
   BOOST_TEST(grow(buffer, 400).has_value());
   BOOST_TEST(threads() == before + 1);
   BOOST_TEST(buffer.close().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(the_thread_takes_no_signal) {
+  const auto tasks = [] {
+    const auto names = names_in("/proc/self/task");
+    return std::set<std::string>{names.begin(), names.end()};
+  };
+  sigset_t mine;
+  BOOST_REQUIRE(::pthread_sigmask(SIG_SETMASK, nullptr, &mine) == 0);
+  const std::set<std::string> before = tasks();
+  Gate gate;
+  Gated buffer = gated(gate);
+  BOOST_REQUIRE(grow(buffer, 500).has_value());
+  BOOST_REQUIRE(grow(buffer, 100).has_value());
+
+  std::size_t made = 0;
+  for (const std::string& task : tasks()) {
+    if (before.contains(task)) continue;
+    ++made;
+    std::ifstream status{"/proc/self/task/" + task + "/status"};
+    std::string blocked;
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("SigBlk:")) blocked = line.substr(line.find_last_of(" \t") + 1);
+    }
+    const std::uint64_t mask = std::stoull(blocked, nullptr, 16);
+    for (const int one : {SIGINT, SIGTERM, SIGUSR1, SIGPIPE, SIGXFSZ, SIGCHLD}) BOOST_TEST((mask >> (one - 1) & 1U) == 1U);
+  }
+  BOOST_TEST(made == 1U);
+  sigset_t after;
+  BOOST_REQUIRE(::pthread_sigmask(SIG_SETMASK, nullptr, &after) == 0);
+  for (const int one : {SIGINT, SIGUSR1}) BOOST_TEST(::sigismember(&after, one) == ::sigismember(&mine, one));
 }
 
 }  // namespace

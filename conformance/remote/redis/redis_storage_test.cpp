@@ -464,6 +464,28 @@ BOOST_AUTO_TEST_CASE(a_killed_process_leaves_only_keys_that_expire) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_reply_takes_no_more_memory_than_its_bound_whatever_a_server_sends) {
+  const auto end_of = [](const std::string& begin, const std::string& piece, std::size_t pieces) {
+    detail::RedisReader reader;
+    detail::RedisReply reply;
+    reader.feed(begin.data(), begin.size());
+    auto state = reader.next(reply, {});
+    for (std::size_t i = 0; i < pieces && state == detail::RedisReader::State::incomplete; ++i) {
+      reader.feed(piece.data(), piece.size());
+      state = reader.next(reply, {});
+    }
+    return state;
+  };
+  const std::string ten = "*10\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n";
+  const std::string text = "$60000\r\n" + std::string(60'000, 'x') + "\r\n";
+  using enum detail::RedisReader::State;
+  BOOST_TEST((end_of("*16384\r\n", ten, 16'384) == complete));  // as much as the slots of a large cluster
+  BOOST_TEST((end_of("*100000\r\n", ten, 100'000) == out_of_memory));
+  BOOST_TEST((end_of("*600000\r\n", ten, 1) == out_of_memory));
+  BOOST_TEST((end_of("*100\r\n", text, 100) == complete));
+  BOOST_TEST((end_of("*1000\r\n", text, 1'000) == out_of_memory));
+}
+
 BOOST_AUTO_TEST_CASE(keep_alive_touches_what_nobody_uses) {
   const Place place;
   RedisKeepAlive storage{place.storage, 20ms};

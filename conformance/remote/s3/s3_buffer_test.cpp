@@ -18,6 +18,7 @@
 #include <new>
 #include <servers/boost_test.hpp>
 #include <servers/ceph_gateway.hpp>
+#include <servers/swift_gateway.hpp>
 #include <span>
 #include <string>
 #include <utility>
@@ -181,4 +182,41 @@ BOOST_AUTO_TEST_CASE(each_allocation_fails_once_and_connections_stay_usable) {
     BOOST_TEST_REQUIRE(run().has_value());
   }
   BOOST_TEST(left_beneath(prefix) == 0U);
+}
+
+// Swift compares another ETag of an object of many parts than the one it tells, takes a condition on the copy to be on what is copied, and
+// refuses one on a PUT.
+BOOST_AUTO_TEST_CASE(a_store_without_conditions_publishes_in_place_of_others_and_keeps_nothing) {
+  servers::SwiftGateway swift;
+  S3Options options = testing::options_for(swift.endpoint(), swift.endpoint().port);
+  options.prefix = "publish/";
+  options.part_bytes = options.range_bytes = std::size_t{64} * 1024;
+  const S3Storage storage{options};
+  for (const std::size_t size : {std::size_t{1'000}, std::size_t{200'001}}) {
+    BOOST_TEST_CONTEXT(size << " bytes") {
+      const Bytes bytes = content(size);
+      const std::string text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+      auto backend = storage.create_backend().value();
+      auto writer = backend.create().value();
+      BOOST_TEST_REQUIRE(writer.write(bytes).has_value());
+      BOOST_TEST_REQUIRE(writer.close().has_value());
+
+      const std::string fresh = "published/new-" + std::to_string(size);
+      const auto refused = backend.publish(fresh, PublishMode::keep);
+      BOOST_TEST_REQUIRE(!refused.has_value());
+      BOOST_TEST((refused.error() == errc::unsupported), refused.error().message());
+      BOOST_TEST(!swift.connection().get(fresh).has_value());
+
+      const std::string taken = "published/old-" + std::to_string(size);
+      swift.connection().put(taken, "what is there");
+      const auto exists = backend.publish(taken, PublishMode::keep);
+      BOOST_TEST_REQUIRE(!exists.has_value());
+      BOOST_TEST((exists.error() == errc::already_exists), exists.error().message());
+      BOOST_TEST(swift.connection().get(taken).value() == "what is there");
+      const auto replaced = backend.publish(taken, PublishMode::replace);
+      BOOST_TEST_REQUIRE(replaced.has_value());
+      BOOST_TEST((swift.connection().get(taken) == text));
+    }
+  }
+  BOOST_TEST(swift.connection().objects("publish/").empty());
 }

@@ -2,6 +2,7 @@
 
 #include <hybridbuffer/backend/redis.hpp>
 #include <hybridbuffer/detail/process.hpp>
+#include <hybridbuffer/detail/quiet_thread.hpp>
 #include <hybridbuffer/detail/redis_upkeep.hpp>
 #include <hybridbuffer/error.hpp>
 
@@ -26,7 +27,7 @@ class RedisKeeper {
   /// Errors: std::system_error when there can be no thread; std::bad_alloc.
   explicit RedisKeeper(std::chrono::milliseconds interval)
       : shared_{std::make_shared<Shared>()},
-        thread_{std::make_unique<std::thread>([shared = shared_, interval] { run(*shared, interval); })} {}
+        thread_{std::make_unique<std::thread>(detail::quiet_thread([shared = shared_, interval] { run(*shared, interval); }))} {}
   RedisKeeper(const RedisKeeper&) = delete;
   RedisKeeper& operator=(const RedisKeeper&) = delete;
   ~RedisKeeper() {

@@ -112,11 +112,12 @@ class S3Backend {
 
   /// Copies the object on the server to the lasting key `destination` of the same bucket; the copy is its own object.
   ///
-  /// Errors: `already_exists` (with keep); `not_found` when there is no object; `busy` while a writer is open; `unsupported` above 5 GiB;
-  ///         `invalid_argument` for an empty destination; the store's. After `timeout` and `unavailable` the copy may be there, whole.
+  /// Errors: `already_exists` (with keep); `not_found` when there is no object; `busy` while a writer is open; `unsupported` above 5 GiB,
+  ///         and with keep where the store takes no condition on what it writes; `invalid_argument` for an empty destination; the store's.
+  ///         After `timeout` and `unavailable` the copy may be there, whole.
   ///         With keep an object of one part is read and stored on condition that the key is free; a larger one is copied after a look at
-  ///         the key, and where the store ignores If-None-Match on a copy what somebody else puts there meanwhile can be
-  ///         replaced.
+  ///         the key, and where the store ignores If-None-Match on a copy what somebody else puts there meanwhile can
+  ///         be replaced.
   [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode) {
     auto state = state_.start_writer("publish an S3 object");
     if (!state) return std::unexpected{std::move(state).error()};

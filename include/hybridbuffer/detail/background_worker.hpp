@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hybridbuffer/detail/process.hpp>
+#include <hybridbuffer/detail/quiet_thread.hpp>
 
 #include <atomic>
 #include <memory>
@@ -68,7 +69,7 @@ class BackgroundWorker {
   void make_thread() {
     stop();
     auto made = std::make_unique<Thread>();
-    made->thread = std::thread{[self = made.get()] { run(*self); }};
+    made->thread = quiet_thread([self = made.get()] { run(*self); });
     thread_ = std::move(made);
   }
 

@@ -70,8 +70,13 @@ struct RedisReply {
 };
 
 /// Takes bytes from the wire and gives replies. A text goes straight to where its reader wants it.
+///
+/// Bounded whatever a server sends: a reply has at most `most_elements`, and holds at most `most_text` bytes that no sink takes.
 class RedisReader {
  public:
+  static constexpr std::size_t most_elements = 500'000;  // the slots of the largest cluster take some 300 000
+  static constexpr std::size_t most_text = std::size_t{8} << 20U;
+
   /// Errors: std::bad_alloc.
   RedisReader() : reader_{::redisReaderCreateWithFunctions(&functions())} {
     if (!reader_) throw std::bad_alloc{};
@@ -87,7 +92,10 @@ class RedisReader {
   void feed(const char* bytes, std::size_t count) noexcept { ::redisReaderFeed(reader_.get(), bytes, count); }
   /// The next reply, if it is complete; its text is in `sink` as far as that reaches, unless the sink is empty.
   [[nodiscard]] State next(RedisReply& reply, std::span<std::byte> sink) noexcept {
-    if (!is_inside_) reply.clear();
+    if (!is_inside_) {
+      reply.clear();
+      elements_ = text_bytes_ = 0;
+    }
     is_inside_ = true;
     reply_ = &reply;
     sink_ = sink;
@@ -114,17 +122,20 @@ class RedisReader {
   }
   static void* make_text(const redisReadTask* task, char* bytes, std::size_t count) noexcept {
     RedisReply& reply = *target(task);
+    auto& self = *static_cast<RedisReader*>(task->privdata);
     const bool is_text = task->type == REDIS_REPLY_STRING;
     reply.kind = is_text ? RedisReply::Kind::text : task->type == REDIS_REPLY_STATUS ? RedisReply::Kind::status : RedisReply::Kind::error;
     reply.length = count;
     if (task->parent == nullptr && is_text) {
-      const std::span<std::byte> sink = static_cast<RedisReader*>(task->privdata)->sink_;
+      const std::span<std::byte> sink = self.sink_;
       if (!sink.empty()) {
         std::memcpy(sink.data(), bytes, std::min(count, sink.size()));
         return &reply;
       }
     }
     constexpr std::size_t longest = std::size_t{64} * 1024;  // nothing that has no sink is longer
+    self.text_bytes_ += std::min(count, longest);
+    if (self.text_bytes_ > most_text) return nullptr;
     try {
       reply.text.assign(bytes, std::min(count, longest));
     } catch (const std::bad_alloc&) {
@@ -133,9 +144,10 @@ class RedisReader {
     return &reply;
   }
   static void* make_array(const redisReadTask* task, int count) noexcept {
-    constexpr int most = 100'000;
     RedisReply& reply = *target(task);
-    if (count < 0 || count > most) return nullptr;
+    auto& self = *static_cast<RedisReader*>(task->privdata);
+    if (count < 0 || static_cast<std::size_t>(count) > most_elements - self.elements_) return nullptr;
+    self.elements_ += static_cast<std::size_t>(count);
     reply.kind = RedisReply::Kind::array;
     try {
       reply.elements.resize(static_cast<std::size_t>(count));
@@ -167,6 +179,8 @@ class RedisReader {
   std::unique_ptr<redisReader, Free> reader_;
   RedisReply* reply_ = nullptr;
   std::span<std::byte> sink_{};
+  std::size_t elements_ = 0;    // of this reply so far
+  std::size_t text_bytes_ = 0;  // that it holds itself
   bool is_inside_ = false;
 };
 

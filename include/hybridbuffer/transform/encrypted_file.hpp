@@ -2,8 +2,8 @@
 
 #include <hybridbuffer/detail/framed_object.hpp>
 #include <hybridbuffer/detail/location.hpp>
-#include <hybridbuffer/detail/system_calls.hpp>
 #include <hybridbuffer/error.hpp>
+#include <hybridbuffer/named_file.hpp>
 #include <hybridbuffer/seeking_reader.hpp>
 #include <hybridbuffer/transform/encryption_codec.hpp>
 #include <hybridbuffer/transform/encryption_key.hpp>
@@ -13,13 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <fcntl.h>
 #include <memory>
 #include <new>
 #include <span>
 #include <string>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 
 namespace hybridbuffer {
@@ -112,47 +109,6 @@ class EncryptedFileReader {
   Source source_;
   std::shared_ptr<const EncryptionCodec> codec_;
   std::uint64_t size_;
-};
-
-/// A file that has a name, opened for reading.
-///
-/// Owns the descriptor. Threads: const members from any number at once.
-class NamedFile {
- public:
-  /// Errors: those of open(2).
-  [[nodiscard]] static Result<NamedFile> open(const std::string& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return failure_from_errno("open a file");
-    return NamedFile{descriptor};
-  }
-  NamedFile(NamedFile&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
-  NamedFile& operator=(NamedFile other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  ~NamedFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-  /// Errors: those of pread(2).
-  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const {
-    for (;;) {
-      const ssize_t count = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset));
-      if (count >= 0) return static_cast<std::size_t>(count);
-      if (errno != EINTR) return failure_from_errno("read a file");
-    }
-  }
-  /// Errors: those of fstat(2); `unsupported` for what is no regular file.
-  [[nodiscard]] Result<std::uint64_t> size() const {
-    struct stat status{};
-    if (::fstat(descriptor_, &status) != 0) return failure_from_errno("inspect a file");
-    if (!S_ISREG(status.st_mode)) return failure(errc::unsupported, "read an encrypted file", "not a regular file");
-    return static_cast<std::uint64_t>(status.st_size);
-  }
-
- private:
-  explicit NamedFile(int descriptor) noexcept : descriptor_{descriptor} {}
-  int descriptor_;
 };
 
 /// Errors: as EncryptedFileReader::open().

@@ -44,8 +44,8 @@ class EncryptionCodec {
     const auto chunk_bytes = detail::load_little_endian<std::uint32_t>(header.subspan(12));
     const bool in_range = chunk_bytes >= EncryptionOptions::least_chunk && chunk_bytes <= EncryptionOptions::most_chunk;
     if (!in_range) return no_file("its chunk is out of range");
-    if (detail::load_little_endian<std::uint64_t>(header.subspan(bound_bytes + commitment_bytes)) != 0)
-      return no_file("its header was changed");
+    const auto object = detail::load_little_endian<std::uint64_t>(header.subspan(bound_bytes + commitment_bytes));
+    if (object != 0) return no_file("its header was changed");
     auto aead = detail::Aead::fetch(name_of(cipher));
     if (!aead) return std::unexpected{std::move(aead).error()};
     EncryptionCodec codec{*std::move(aead), chunk_bytes};
