@@ -48,6 +48,18 @@ std::set<const std::byte*> chunks_of(const SegmentedMemory<ChunkBytes>& memory) 
   return chunks;
 }
 
+/// By chunks and by copy_out().
+template <class Memory>
+bool holds_content(const Memory& memory, std::uint64_t position, std::size_t count) {
+  std::vector<std::byte> copied(memory.size());
+  memory.copy_out(0, copied);
+  if (memory.size() != count || gathered(memory) != copied) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (copied[i] != content_at(position + i)) return false;
+  }
+  return true;
+}
+
 using ChunkSizes = std::tuple<Model<SegmentedMemory<16>, 16>, Model<SegmentedMemory<4096>, 4096>, Model<SegmentedMemory<>, 65536>,
                               Model<SegmentedMemory<131072>, 131072>>;
 
@@ -99,9 +111,64 @@ BOOST_AUTO_TEST_CASE(the_limit_holds_for_all_sizes_together) {
     small.clear();
 
     BOOST_TEST(ChunkPool::pooled_bytes() <= limit);
-    BOOST_TEST(ChunkPool::pooled_bytes() + 4 * kib > std::min(limit, 1024 * kib));
+    BOOST_TEST(ChunkPool::pooled_bytes() + 64 * kib > std::min(limit, 1024 * kib));
     BOOST_TEST(SegmentedMemory<>::pooled_bytes() + SegmentedMemory<4096>::pooled_bytes() == ChunkPool::pooled_bytes());
     ChunkPool::trim();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(chunks_of_a_size_that_is_used_no_more_make_room_for_the_one_that_is) {
+  ChunkPool::set_limit(640 * kib);
+  SegmentedMemory<> large;
+  fill(large, 640 * kib);
+  large.clear();
+  BOOST_TEST(SegmentedMemory<>::pooled_bytes() == 640 * kib);
+  SegmentedMemory<256> small;
+  fill(small, 100 * 256);
+  const auto chunks = chunks_of(small);
+
+  small.clear();
+  fill(small, 100 * 256);
+
+  BOOST_TEST((chunks_of(small) == chunks));
+  BOOST_TEST(SegmentedMemory<>::pooled_bytes() == 576 * kib);
+}
+
+/// A content that begins with a short append begins in a small block; what follows lies in chunks as if it had not.
+BOOST_AUTO_TEST_CASE(a_short_content_takes_no_chunk) {
+  constexpr std::size_t small = 512;
+  for (const std::size_t first : {std::size_t{1}, std::size_t{100}, small, small + 1}) {
+    for (const std::size_t size : {first, small - 1, small, small + 1, 64 * kib - 1, 64 * kib, 64 * kib + 1, 200 * kib}) {
+      if (size < first) continue;
+      SegmentedMemory<> memory;
+      BOOST_REQUIRE(append_content(memory, 0, first) == first);
+      BOOST_TEST(memory.capacity() == (first <= small ? small : 64 * kib));
+      BOOST_REQUIRE(append_content(memory, first, size - first) == size - first);
+      const std::size_t beside = first <= small ? small : 0;
+      const std::size_t chunks = size <= beside ? 0 : (size + 64 * kib - 1) / (64 * kib);
+      BOOST_TEST(memory.capacity() == beside + chunks * 64 * kib);
+      BOOST_TEST(holds_content(memory, 0, size));
+
+      for (const std::size_t dropped : {std::size_t{1}, small - 1, small, small + 1}) {
+        SegmentedMemory<> rest;
+        BOOST_REQUIRE(append_content(rest, 0, first) == first);
+        BOOST_REQUIRE(append_content(rest, first, size - first) == size - first);
+        rest.drop_front(dropped);
+        if (dropped >= size) {
+          BOOST_TEST(rest.capacity() == 0U);
+          continue;
+        }
+        BOOST_TEST(rest.capacity() == (dropped < beside ? beside : 0) + chunks * 64 * kib);
+        BOOST_TEST(holds_content(rest, dropped, size - dropped));
+        rest.truncate(1);
+        BOOST_TEST(holds_content(rest, dropped, 1));
+        BOOST_TEST(rest.capacity() == (dropped < beside ? beside : 64 * kib));
+        BOOST_REQUIRE(append_content(rest, dropped + 1, 70 * kib) == 70 * kib);
+        BOOST_TEST(holds_content(rest, dropped, 70 * kib + 1));
+        SegmentedMemory<> moved{std::move(rest)};
+        BOOST_TEST(holds_content(moved, dropped, 70 * kib + 1));
+      }
+    }
   }
 }
 

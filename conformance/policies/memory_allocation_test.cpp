@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(a_chunk_that_no_system_can_give_is_refused) {
   LockedMemory locked{too_much};
   ContiguousMemory contiguous;
 
-  BOOST_TEST(segmented.prepare(1).empty());
+  BOOST_TEST(segmented.prepare(1024).empty());
   BOOST_TEST(mapped.prepare(1).empty());
   BOOST_TEST(beyond.prepare(1).empty());
   BOOST_TEST(locked.prepare(1).empty());

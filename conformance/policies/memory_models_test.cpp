@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_window_is_a_whole_chunk_again_after_everything_w
     if (how == 1) memory.drop_front(ModelType::unit + 1);
     if (how == 2) memory.truncate(0);
 
-    BOOST_TEST(memory.prepare(1).size() == ModelType::unit);
+    BOOST_TEST(memory.prepare(ModelType::unit).size() == ModelType::unit);
   }
 }
 

@@ -43,7 +43,7 @@ class BufferReader {
 
   const Buffer* buffer_;
   std::uint64_t offset_;
-  typename Buffer::stored_position stored_position_{};
+  [[no_unique_address]] typename Buffer::stored_position stored_position_{};
 };
 
 }  // namespace hybridbuffer

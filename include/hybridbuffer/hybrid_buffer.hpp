@@ -561,7 +561,7 @@ class HybridBuffer {
   Content content_;  // not {}: that would zero all of an InlineMemory first
   detail::ReadWindow window_{};
   std::uint64_t first_offset_ = 0;
-  stored_position read_position_{};  // where sequential reads of storage stand
+  [[no_unique_address]] stored_position read_position_{};  // where sequential reads of storage stand
   detail::Owned<std::byte[]> read_ahead_{};
   std::uint64_t publish_copied_ = 0;
   bool open_ = true;

@@ -211,23 +211,19 @@ class FileBackend {
 /// Nothing there ever has a name, except for a moment where the file system has no O_TMPFILE. Where a publish goes there is a temporary
 /// name while it replaces, and while it copies to a file system without O_TMPFILE.
 /// (NFS and FUSE themselves keep an unlinked file under a name of their own until it is closed.)
-/// Cost:    making one costs nothing; the directory is looked for, checked and held at the first create_backend() or check().
+/// Cost:    making one with options is an allocation, and with the default ones nothing; the directory is looked for, checked and held at
+///          the first create_backend() or check().
 /// Threads: create_backend, check, warnings, trim and recycled from any number at once.
 class FileStorage {
  public:
   FileStorage() = default;
-  explicit FileStorage(FileOptions options) noexcept : options_{std::move(options)} {}
   /// Errors: std::bad_alloc.
-  FileStorage(const FileStorage& other) : options_{other.options_} {
-    if (!other.moved_from_) place_.store(other.place().shared(), std::memory_order_relaxed);
-    moved_from_ = other.moved_from_;
-  }
+  explicit FileStorage(FileOptions options) : place_{new detail::FilePlace{std::move(options)}} {}
+  /// Errors: std::bad_alloc.
+  FileStorage(const FileStorage& other) : place_{other.moved_from_ ? nullptr : other.place().shared()}, moved_from_{other.moved_from_} {}
   FileStorage(FileStorage&& other) noexcept
-      : options_{std::move(other.options_)},
-        place_{other.place_.exchange(nullptr, std::memory_order_relaxed)},
-        moved_from_{std::exchange(other.moved_from_, true)} {}
+      : place_{other.place_.exchange(nullptr, std::memory_order_relaxed)}, moved_from_{std::exchange(other.moved_from_, true)} {}
   FileStorage& operator=(FileStorage other) noexcept {
-    std::swap(options_, other.options_);
     place_.store(other.place_.exchange(place_.load(std::memory_order_relaxed), std::memory_order_relaxed), std::memory_order_relaxed);
     std::swap(moved_from_, other.moved_from_);
     return *this;
@@ -281,20 +277,25 @@ class FileStorage {
     return place != nullptr ? place->recycled() : RecycledFiles{};
   }
 
-  [[nodiscard]] const FileOptions& options() const noexcept { return options_; }
+  /// The default ones after a move.
+  [[nodiscard]] const FileOptions& options() const noexcept {
+    static const FileOptions defaults{};
+    const auto* place = place_.load(std::memory_order_acquire);
+    return place != nullptr ? place->options() : defaults;
+  }
 
  private:
-  /// Made by the first who needs it.
+  /// Of a storage with the default options, made by the first who needs it.
   [[nodiscard]] detail::FilePlace& place() const {
     detail::FilePlace* known = place_.load(std::memory_order_acquire);
     if (known != nullptr) return *known;
-    auto* made = new detail::FilePlace{options_};
+    auto* made = new detail::FilePlace{FileOptions{}};
     if (place_.compare_exchange_strong(known, made, std::memory_order_acq_rel)) return *made;
     made->release();
     return *known;
   }
 
-  FileOptions options_;
+  // Null: nobody needed the default place yet, or it was moved away. So a buffer on default files is small and made at once.
   mutable std::atomic<detail::FilePlace*> place_{nullptr};
   bool moved_from_ = false;
 };

@@ -146,6 +146,7 @@ class StoredFile {
   [[nodiscard]] std::uint64_t take_claim() noexcept;
   void put_claim(std::uint64_t claimed_end, std::uint64_t written_end) noexcept;
   void lose_claim(std::uint64_t end) noexcept;
+  [[nodiscard]] bool measure() noexcept;
   [[nodiscard]] std::uint64_t discard_alignment() const noexcept;
 
   std::atomic<std::uint32_t> references_{1};
@@ -168,7 +169,8 @@ class StoredFile {
 
   StoredFile* next_ = nullptr;  // on the owner's lists, under its lock
   StoredFile* previous_ = nullptr;
-  std::uint64_t kept_bytes_ = 0;
+  std::uint64_t held_bytes_ = 0;    // storage that the file held when it was measured
+  std::uint64_t measured_end_ = 0;  // its length then; 0: measure again
 };
 
 using FileRef = SharedRef<StoredFile>;
@@ -286,6 +288,7 @@ inline Result<void> StoredFile::discard(std::uint64_t offset, std::uint64_t n) {
   if (hole < hole_end && system_calls::punch_hole(descriptor(), hole, hole_end - hole) != 0) {
     return failure_from_errno("give back part of a file in", path_);
   }
+  measured_end_ = 0;
   discard_from_ = hole < hole_end ? hole_end : from;
   discard_end_ = end;
   return {};
@@ -308,6 +311,19 @@ inline void StoredFile::lose_claim(std::uint64_t end) noexcept {
   if (claimed_end_ > end && claimed_end_ > unclaimed_end_) unclaimed_end_ = claimed_end_;
   written_end_ = end;
   claimed_end_ = end;
+  measured_end_ = 0;
+}
+
+/// Finds out what storage the file holds. No system call while it has no holes and was only written where it was measured before.
+/// Requires: nobody else refers to the file.
+inline bool StoredFile::measure() noexcept {
+  if (measured_end_ != 0 && held_bytes_ >= measured_end_ && written_end_ <= measured_end_ && claimed_end_ <= measured_end_) return true;
+  struct stat status{};
+  if (system_calls::status(descriptor(), status) != 0) return false;
+  constexpr std::uint64_t block = 512;
+  held_bytes_ = static_cast<std::uint64_t>(status.st_blocks) * block;
+  measured_end_ = static_cast<std::uint64_t>(status.st_size);
+  return true;
 }
 
 inline void StoredFile::abandon_tail() noexcept {

@@ -17,8 +17,8 @@ namespace hybridbuffer::detail {
 /// A directory with its settings, shared by the copies of a FileStorage and all that they made. Knows the files in use, to take back
 /// what they claimed ahead, and keeps those that wait for reuse.
 ///
-/// Its lists belong to the process that made it: a forked child makes files without them, for a thread of the parent may have held
-/// their lock.
+/// Its lists belong to the process that used it first: a forked child of that makes files without them, for a thread of the parent may
+/// have held their lock.
 /// Threads: any.
 class FilePlace final : public FileOwner {
  public:
@@ -47,6 +47,10 @@ class FilePlace final : public FileOwner {
     FileDirectory* known = directory_.load(std::memory_order_acquire);
     if (known != nullptr) return known;
     auto found = find_directory(options_);
+    if (found) {
+      pid_t nobody = 0;
+      process_.compare_exchange_strong(nobody, process_id(), std::memory_order_relaxed);
+    }
     if (!found || directory_.compare_exchange_strong(known, *found, std::memory_order_acq_rel)) return found;
     delete *found;  // another thread was first
     return known;
@@ -107,7 +111,9 @@ class FilePlace final : public FileOwner {
       const LightGuard tail{file->tail_lock_};
       const std::uint64_t bytes_end = file->size() > file->written_end_ ? file->size() : file->written_end_;
       if (file->claimed_end_ <= bytes_end) continue;
-      if (system_calls::set_length(file->descriptor(), bytes_end) == 0) file->claimed_end_ = bytes_end;
+      if (system_calls::set_length(file->descriptor(), bytes_end) != 0) continue;
+      file->claimed_end_ = bytes_end;
+      file->measured_end_ = 0;
     }
   }
 
@@ -129,7 +135,7 @@ class FilePlace final : public FileOwner {
     delete directory_.load(std::memory_order_acquire);
   }
 
-  [[nodiscard]] bool is_ours() const noexcept { return process_ == process_id(); }
+  [[nodiscard]] bool is_ours() const noexcept { return process_.load(std::memory_order_relaxed) == process_id(); }
 
   static void delete_all(StoredFile* file) noexcept {
     while (file != nullptr) delete std::exchange(file, file->next_);
@@ -149,24 +155,21 @@ class FilePlace final : public FileOwner {
 
   /// Takes the file off the list of those in use; onto that of those kept if it fits there.
   [[nodiscard]] bool keep(StoredFile& file) noexcept {
-    struct stat status{};
-    const bool may_reuse = options_.recycled_files != 0 && file.file_.descriptor && !file.is_sealed() && file.lent_end() == 0 &&
-                           system_calls::status(file.descriptor(), status) == 0;
-    constexpr std::uint64_t block = 512;
-    const auto bytes = static_cast<std::uint64_t>(status.st_blocks) * block;
+    {
+      const LightGuard guard{lock_};
+      delist(file);
+    }
+    if (options_.recycled_files == 0 || !file.file_.descriptor || file.is_sealed() || file.lent_end() != 0 || !file.measure()) return false;
     const LightGuard guard{lock_};
-    delist(file);
-    if (!may_reuse || counters_.files >= options_.recycled_files || bytes > options_.recycled_bytes - counters_.bytes) return false;
+    if (counters_.files >= options_.recycled_files || file.held_bytes_ > options_.recycled_bytes - counters_.bytes) return false;
     file.commit(0);
     file.written_end_ = 0;
-    const auto length = static_cast<std::uint64_t>(status.st_size);
-    if (length > file.claimed_end_) file.claimed_end_ = length;
+    if (file.measured_end_ > file.claimed_end_) file.claimed_end_ = file.measured_end_;
     file.unclaimed_end_ = StoredFile::small_object;
     file.discard_from_ = file.discard_end_ = 0;
-    file.kept_bytes_ = bytes;
     file.next_ = std::exchange(kept_, &file);
     ++counters_.files;
-    counters_.bytes += bytes;
+    counters_.bytes += file.held_bytes_;
     return true;
   }
 
@@ -177,7 +180,7 @@ class FilePlace final : public FileOwner {
     if (file == nullptr) return nullptr;
     kept_ = file->next_;
     --counters_.files;
-    counters_.bytes -= file->kept_bytes_;
+    counters_.bytes -= file->held_bytes_;
     ++counters_.reused;
     file->references_.store(1, std::memory_order_relaxed);
     acquire();
@@ -188,7 +191,7 @@ class FilePlace final : public FileOwner {
   std::atomic<std::uint32_t> references_{1};
   std::atomic<FileDirectory*> directory_{nullptr};
   FileOptions options_;
-  pid_t process_ = process_id();
+  std::atomic<pid_t> process_{0};  // that looked for the directory; 0: none yet
   mutable LightLock lock_;
   StoredFile* files_ = nullptr;  // in use
   StoredFile* kept_ = nullptr;   // waiting for reuse

@@ -55,6 +55,7 @@ class Location {
   };
 
   static constexpr bool may_read_at = may_have<Backend>(Capability::reader_at);
+  static constexpr bool always_reads_at = may_read_at && declares_at_compile_time<Backend>;
   static constexpr bool may_seek = may_have<Backend>(Capability::seeker);
   using ReaderAt = typename decltype(handle_type<may_read_at, OpenReaderAt>())::type;
   using Seeker = typename decltype(handle_type<may_seek, OpenSeeker>())::type;
@@ -74,8 +75,12 @@ class Location {
     return std::numeric_limits<std::uint64_t>::max();
   }
 
+  /// For backends that always have a reader_at.
+  struct NoPosition {
+    void reset() noexcept {}
+  };
   /// A sequential position in a location, for backends that have no reader_at: goes on where the last read ended.
-  class Position {
+  class SequentialPosition {
    public:
     void reset() noexcept {
       reader_.reset();
@@ -90,6 +95,7 @@ class Location {
     std::uint64_t id_ = 0;
     std::uint64_t offset_ = 0;
   };
+  using Position = std::conditional_t<always_reads_at, NoPosition, SequentialPosition>;
 
   /// Reads exactly `out.size()` bytes of the object from `offset` on, by the best route that the backend has.
   ///
@@ -98,11 +104,11 @@ class Location {
   /// Cost:     one read_at; without reader_at one seek and read; without either, and when `position` is not at `offset` or before, the
   ///           object is read from its start.
   /// Threads:  any number at once, each with a position of its own.
-  [[nodiscard]] Result<void> read_at(Position& position, std::uint64_t offset, std::span<std::byte> out) const {
+  [[nodiscard]] Result<void> read_at([[maybe_unused]] Position& position, std::uint64_t offset, std::span<std::byte> out) const {
     if constexpr (may_read_at) {
-      if (has(Capability::reader_at)) return read_at_handle(offset, out);
+      if (always_reads_at || has(Capability::reader_at)) return read_at_handle(offset, out);
     }
-    return read_sequentially(position, offset, out);
+    if constexpr (!always_reads_at) return read_sequentially(position, offset, out);
   }
 
   /// Forgets every cached handle; those of other cursors too, which recognise it by the changed id.

@@ -155,21 +155,26 @@ class ChunkPool {
   [[gnu::noinline]] static void put_first_or_surplus(detail::ChunkStack& stack, std::byte* chunk) noexcept {
     detail::ThreadChunks& thread = detail::thread_chunks;
     const std::size_t bound = limit();
+    // What is used now counts more than what was used once: chunks of other sizes make room.
+    if (stack.block_bytes <= bound) shrink_to(bound - stack.block_bytes, &stack);
     if (thread.bytes + stack.block_bytes > bound || thread.ended) {
       deallocate(chunk, stack.block_bytes);
       shrink_to(bound);
       return;
     }
-    static thread_local const ThreadEnd thread_end;
-    thread_end.arm();
-    stack.listed = true;
-    stack.next = thread.stacks;
-    thread.stacks = &stack;
+    if (!stack.listed) {
+      static thread_local const ThreadEnd thread_end;
+      thread_end.arm();
+      stack.listed = true;
+      stack.next = thread.stacks;
+      thread.stacks = &stack;
+    }
     push(stack, chunk);
   }
 
-  [[gnu::noinline]] static void shrink_to(std::size_t bound) noexcept {
+  [[gnu::noinline]] static void shrink_to(std::size_t bound, const detail::ChunkStack* spared = nullptr) noexcept {
     for (detail::ChunkStack* stack = detail::thread_chunks.stacks; stack != nullptr; stack = stack->next) {
+      if (stack == spared) continue;
       while (stack->top != nullptr && detail::thread_chunks.bytes > bound) deallocate(pop(*stack), stack->block_bytes);
     }
   }

@@ -12,6 +12,7 @@ class PmrChunkSource {
  public:
   static constexpr std::size_t retained_table_bytes = 0;
   static constexpr bool wipes = false;
+  static constexpr std::size_t small_bytes = 0;
 
   /// Chunks of that size out of `resource`, which has to live as long.
   PmrChunkSource(std::pmr::memory_resource& resource, std::size_t chunk_bytes) noexcept : resource_{&resource}, chunk_bytes_{chunk_bytes} {}

@@ -7,14 +7,18 @@
 
 namespace hybridbuffer {
 
-/// Chunks of `ChunkBytes` out of the calling thread's ChunkPool.
+/// Chunks of `ChunkBytes` out of the calling thread's ChunkPool; beside large ones, small blocks of 512 bytes.
 template <std::size_t ChunkBytes>
 struct PooledChunkSource : ChunkSourceDefaults {
   static_assert(ChunkBytes > 0, "a chunk holds at least one byte");
 
+  static constexpr std::size_t small_bytes = ChunkBytes >= 8192 ? 512 : 0;
+
   [[nodiscard]] static constexpr std::size_t chunk_bytes() noexcept { return ChunkBytes; }
   [[nodiscard]] static std::byte* allocate() noexcept { return ChunkPool::take<ChunkBytes>(); }
   static void release(std::byte* chunk) noexcept { ChunkPool::put<ChunkBytes>(chunk); }
+  [[nodiscard]] static std::byte* allocate_small() noexcept { return ChunkPool::take<small_bytes>(); }
+  static void release_small(std::byte* block) noexcept { ChunkPool::put<small_bytes>(block); }
 };
 
 /// Holds bytes in chunks: none is copied twice, committed bytes never move, and chunks are recycled through the calling
@@ -35,8 +39,12 @@ class SegmentedMemory : public ChunkList<PooledChunkSource<ChunkBytes>> {
 
   SegmentedMemory() noexcept = default;
 
-  /// What the calling thread keeps warm for policies of this chunk size.
-  [[nodiscard]] static std::size_t pooled_bytes() noexcept { return ChunkPool::pooled_bytes_of<ChunkBytes>(); }
+  /// What the calling thread keeps warm for policies of this chunk size, small blocks included.
+  [[nodiscard]] static std::size_t pooled_bytes() noexcept {
+    using Source = PooledChunkSource<ChunkBytes>;
+    if constexpr (Source::small_bytes == 0) return ChunkPool::pooled_bytes_of<ChunkBytes>();
+    else return ChunkPool::pooled_bytes_of<ChunkBytes>() + ChunkPool::pooled_bytes_of<Source::small_bytes>();
+  }
 };
 
 static_assert(memory_policy<SegmentedMemory<>>);
