@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the vcpkg port, the Conan recipe and the changelog to the project: one version, one set of components, files that parse and run.
+"""Holds the vcpkg port, the Conan recipe and the changelog to the project: one version, one namespace, one set of components, files that parse and run.
 
     check_recipes.py SOURCE_DIRECTORY VERSION WORK_DIRECTORY CMAKE
 """
@@ -23,6 +23,12 @@ def require(holds, what):
 # The changelog has an entry for the version.
 changelog = (source / "docs" / "CHANGELOG.md").read_text()
 require(re.search(rf"^## \[{re.escape(version)}\]", changelog, re.MULTILINE), f"docs/CHANGELOG.md has no entry [{version}]")
+
+# Each header is in the inline namespace of the version. (The kit is a library of its own: it is compiled with the headers that it came with.)
+abi = "v" + "_".join(version.split(".")[:2])
+for header in sorted((source / "include").rglob("*.hpp")):
+    for name in re.findall(r"^(?:inline )?namespace (hybridbuffer\b.*) \{$", header.read_text(), re.MULTILINE):
+        require(re.fullmatch(rf"hybridbuffer::inline {abi}(::\w+)*", name), f"{header.relative_to(source)}: the namespace {name} is not that of {abi}")
 
 # The components, as the build has them.
 components = set(re.findall(r"^hybridbuffer_add_component\((\w+)", (source / "CMakeLists.txt").read_text(), re.MULTILINE))

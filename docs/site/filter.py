@@ -169,6 +169,8 @@ def sentence_for(statement, owner):
 
 
 def header(lines):
+    # Users write the names without the inline namespace of the version.
+    lines = [re.sub(r"::inline v\d+_\d+", "", line) for line in lines]
     state = {"block": False}
     scopes = []  # (kind, name)
     statement = ""

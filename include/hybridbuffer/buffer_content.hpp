@@ -16,7 +16,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// All bytes of a buffer, and the one way that they flow: appended to memory, spilled to the end of storage.
 ///
@@ -456,4 +456,4 @@ class BufferContent {
   std::uint64_t spilled_ = 0;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// An independent cursor over a buffer, from HybridBuffer::open_reader(). A Reader and a Seeker.
 ///
@@ -46,4 +46,4 @@ class BufferReader {
   [[no_unique_address]] typename Buffer::stored_position stored_position_{};
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

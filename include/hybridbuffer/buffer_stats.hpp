@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// What a buffer holds where, and what it did so far. Sizes in bytes.
 struct BufferStats {
@@ -20,4 +20,4 @@ struct BufferStats {
   std::uint64_t publish_copied = 0;       ///< bytes that publish() had to copy
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

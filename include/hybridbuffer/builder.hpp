@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The buffer that a Builder makes: one type, wherever it keeps its bytes.
 using BuiltBuffer = HybridBuffer<SegmentedMemory<>, Capped<SpillAt>, AnyBackend, AnyStorage>;
@@ -134,4 +134,4 @@ class Builder {
   std::vector<detail::SharedFunction<Result<AnyStorage>(AnyStorage)>> transforms_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The category of a failure: what a caller acts on. A `std::error_condition`, so `std::error_code{ENOSPC, std::system_category()} ==
 /// errc::no_space` holds as well.
@@ -237,7 +237,7 @@ using Result = std::expected<T, Error>;
   return std::unexpected<Error>{Error::from_errno(errno, operation, subject)};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1
 
 template <>
 struct std::is_error_condition_enum<hybridbuffer::errc> : std::true_type {};

@@ -14,7 +14,7 @@
 /// or foreign (forked) handle answers `closed`; a second close repeats the first verdict; after a failed write nothing is published;
 /// an abandoned writer frees its place; a writer that outlives its backend or the object's removal can never commit.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 template <class Object>
 class WriterState;
@@ -262,4 +262,4 @@ class ReaderState {
   pid_t process_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -27,7 +27,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Satisfied by all types; a wrong one stops the compilation with the signatures that it lacks.
 template <class Memory, class Spill, class Backend, class Storage>
@@ -614,4 +614,4 @@ template <class Only>
 HybridBuffer(Only) -> HybridBuffer<detail::memory_part<Only>, detail::spill_part<Only>, backend_of_t<detail::storage_part<Only>>,
                                    detail::storage_part<Only>>;
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Not constexpr: reaching it while a literal is compiled is the error, and its name the message.
 inline void size_literal_does_not_fit_in_64_bits() noexcept {}
@@ -31,4 +31,4 @@ consteval std::uint64_t operator""_GiB(unsigned long long count) {
 
 }  // namespace literals
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

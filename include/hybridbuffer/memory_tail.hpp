@@ -8,7 +8,7 @@
 #include <span>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The newest bytes of a buffer: a memory policy and the window that it handed out.
 ///
@@ -134,4 +134,4 @@ class MemoryTail {
   [[no_unique_address]] MemoryPolicy memory_{};
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// A regular file that has a name, opened for reading: a reader_at that knows its size.
 ///
@@ -52,4 +52,4 @@ class NamedFile {
   int descriptor_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The stored part of a buffer whose spills are carried out by a worker: stored extents, and the memory that is on its way to them.
 ///
@@ -234,4 +234,4 @@ class OverlappedExtents {
   Worker worker_{};
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// A reader_at that knows how long its object is.
 template <class R>
@@ -51,4 +51,4 @@ class SeekingReader {
   std::uint64_t position_ = 0;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

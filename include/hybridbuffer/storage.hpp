@@ -26,7 +26,7 @@
 ///
 /// What a compiler cannot check is a numbered clause in docs/contract.md.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Where a seek offset counts from.
 enum class Whence : std::uint8_t { begin, current, end };
@@ -410,4 +410,4 @@ struct default_storage<Backend> {
 template <class Backend>
 using default_storage_t = typename detail::default_storage<Backend>::type;
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -24,7 +24,7 @@
 /// Everything between the delimiters is percent-decoded (RFC 3986; `+` is a plus). A part that the scheme does not take, or a parameter
 /// that nobody knows, is an error. Errors are `invalid_argument`, name the wrong part, and never hold a value, a user or a password.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// A storage URL taken apart.
 class StorageUrl {
@@ -255,4 +255,4 @@ class StorageRegistry {
   return registry.storage_from_url(url);
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// `file:///directory?max_bytes=1GiB&…`: a FileStorage in that directory; each further field of FileOptions is a parameter of its name.
 /// What a URL leaves out is as `defaults` say.
@@ -65,4 +65,4 @@ namespace hybridbuffer {
 /// Errors: `invalid_argument` that names the wrong part and holds no value of the URL; those of the place; std::bad_alloc.
 [[nodiscard]] inline Result<AnyStorage> storage_from_url(std::string_view url) { return storage_from_url(url, default_registry()); }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

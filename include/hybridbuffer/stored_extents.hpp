@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// What one spill writes: the bytes in memory, then a span of the caller's. Written in place, without a second copy.
 template <memory_policy MemoryPolicy>
@@ -520,4 +520,4 @@ class StoredExtents {
   std::uint64_t last_stored_ = 0;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The parameters of a storage URL, `?name=value&…`, decoded, in the order in which they stand. No name stands twice.
 class UrlParameters {
@@ -167,4 +167,4 @@ class UrlParameterReader {
   Error first_wrong_{errc::invalid_argument, detail::reading_a_url};  // means something once is_wrong_ is set
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

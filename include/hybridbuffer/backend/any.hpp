@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 class AnyStorage;
 
@@ -267,4 +267,4 @@ class AnyStorage {
 
 static_assert(storage_factory<AnyStorage> && std::copy_constructible<AnyStorage>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -19,7 +19,7 @@
 ///
 /// One that was moved from, or holds nothing, answers `closed`. Threads, errors, cost: those of the held handle, and an indirect call.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
@@ -235,4 +235,4 @@ class AnyWindow : public detail::AnyHandle<detail::WindowTable, detail::any_wind
 
 static_assert(gathering_writer<AnyWriter> && reader<AnyReader> && seeker<AnySeeker> && reader_at<AnyReaderAt> && mapped_window<AnyWindow>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

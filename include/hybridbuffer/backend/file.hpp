@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 class FileStorage;
 
@@ -300,4 +300,4 @@ class FileStorage {
   bool moved_from_ = false;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

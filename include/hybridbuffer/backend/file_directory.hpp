@@ -16,7 +16,7 @@
 /// \file
 /// The directory of a FileStorage: found, checked, held by a descriptor; and the making of files without a name in it.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Owns a descriptor; closing it touches no content, so a forked child may destroy it.
 class Descriptor {
@@ -181,4 +181,4 @@ struct NamedFile {
   return std::unexpected{std::move(first).error()};
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

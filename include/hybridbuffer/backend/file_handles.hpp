@@ -15,7 +15,7 @@
 /// \file
 /// What a FileBackend hands out: writer, readers, mapped windows. Each keeps its file alive.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Any window of a stored file. Shows extensions that are committed after its opening; a replaced or removed object stays readable.
 /// Threads: any number at once.
@@ -191,4 +191,4 @@ namespace detail {
 }
 
 }  // namespace detail
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

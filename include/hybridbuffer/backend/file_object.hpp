@@ -17,7 +17,7 @@
 /// \file
 /// One stored file and its content, shared by the backend, its handles and its windows.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A counted reference to a `T` that counts itself with `acquire()` and `release()`.
 template <class T>
@@ -333,4 +333,4 @@ inline void StoredFile::abandon_tail() noexcept {
   if (system_calls::set_length(descriptor(), end) == 0) lose_claim(end);
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -5,7 +5,7 @@
 #include <limits>
 #include <string>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Where a FileStorage keeps its files, and how.
 struct FileOptions {
@@ -35,4 +35,4 @@ struct RecycledFiles {
   std::uint64_t reused = 0;  ///< how many new objects were given a kept file so far
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

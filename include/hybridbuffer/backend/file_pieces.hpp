@@ -5,7 +5,7 @@
 #include <span>
 #include <sys/uio.h>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// The pieces that are still to be written, in portions that fit one system call.
 class PieceCursor {
@@ -43,4 +43,4 @@ class PieceCursor {
   std::array<iovec, 64> portion_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

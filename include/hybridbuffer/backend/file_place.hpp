@@ -12,7 +12,7 @@
 #include <limits>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A directory with its settings, shared by the copies of a FileStorage and all that they made. Knows the files in use, to take back
 /// what they claimed ahead, and keeps those that wait for reuse.
@@ -200,4 +200,4 @@ class FilePlace final : public FileOwner {
 
 using PlaceRef = SharedRef<FilePlace>;
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -15,7 +15,7 @@
 /// \file
 /// Giving a stored file a lasting name: by a link where the file system can, else by a copy that gets the name once it is whole.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Where a published object goes: a name in a directory that is held, so that every step means the same one.
 struct Destination {
@@ -180,4 +180,4 @@ struct Destination {
   return {};
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

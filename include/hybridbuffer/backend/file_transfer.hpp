@@ -13,7 +13,7 @@
 /// \file
 /// Bytes between a stored file and a descriptor, moved by the kernel.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// How a failed call says that this pair of descriptors needs another way.
 [[nodiscard]] constexpr bool needs_another_way(int error) noexcept {
@@ -169,4 +169,4 @@ template <class Copy, class Write>
       [&](std::uint64_t offset, std::span<const std::byte> bytes) { return target.write(offset, std::span{&bytes, 1}); });
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -15,7 +15,7 @@
 #include <span>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Settings of a MemoryStorage.
 struct MemoryOptions {
@@ -331,4 +331,4 @@ class BasicMemoryStorage {
 using MemoryBackend = BasicMemoryBackend<std::size_t{64} * 1024>;  ///< With blocks of the usual size.
 using MemoryStorage = BasicMemoryStorage<std::size_t{64} * 1024>;  ///< With blocks of the usual size.
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

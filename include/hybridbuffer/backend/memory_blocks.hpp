@@ -14,7 +14,7 @@
 /// \file
 /// How MemoryBackend holds an object: a table of fixed blocks that readers, windows and the location share. Nothing here throws.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Shares a T that counts its owners itself: `std::atomic<std::uint32_t> references{1}`.
 template <class T>
@@ -237,4 +237,4 @@ class MemoryObject {
   std::uint64_t size_ = 0;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

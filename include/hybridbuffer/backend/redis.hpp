@@ -20,7 +20,7 @@
 #include <string>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 class RedisStorage;
 
@@ -239,4 +239,4 @@ class RedisStorage {
   detail::RedisPlaceRef place_{};
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -16,7 +16,7 @@
 #include <span>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Writes an object, or extends one: chunks leave while it is written, and count once the manifest is there, which close() stores.
 ///
@@ -166,4 +166,4 @@ class RedisReader {
   std::unique_ptr<detail::RedisReadAhead> ahead_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

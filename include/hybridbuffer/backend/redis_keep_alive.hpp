@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
@@ -165,4 +165,4 @@ class RedisKeepAlive {
   std::shared_ptr<Shared> shared_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// A server: a host name or address with a port, or with port 0 the path of a Unix socket.
 struct RedisAddress {
@@ -74,4 +74,4 @@ struct RedisOptions {
   RedisRetryOptions retry{};  ///< How often to try again, and when.
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

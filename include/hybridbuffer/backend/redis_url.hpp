@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
@@ -110,4 +110,4 @@ namespace detail {
   return detail::redis_scheme_named("rediss", std::move(defaults));
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -26,7 +26,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 class S3Storage;
 
@@ -275,4 +275,4 @@ class S3Storage {
   std::string session_{};
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

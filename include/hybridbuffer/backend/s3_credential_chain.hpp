@@ -16,7 +16,7 @@
 /// \file
 /// Where the AWS tools look for credentials, in their order: environment, shared file, the container's service, the machine's (IMDSv2).
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 [[nodiscard]] inline std::string environment(const char* name) {
@@ -128,4 +128,4 @@ namespace detail {
   };
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// What an S3 store knows a caller by. No error and no message ever shows the secret or the token.
 struct S3Credentials {
@@ -27,4 +27,4 @@ using S3CredentialSource = std::function<Result<S3Credentials>(std::chrono::mill
   return [credentials = std::move(credentials)](std::chrono::milliseconds) -> Result<S3Credentials> { return credentials; };
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -14,7 +14,7 @@
 #include <span>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Writes an object: a single PUT at close() when it fits into a part, else parts that leave while it is written.
 ///
@@ -159,4 +159,4 @@ class S3Reader {
   std::unique_ptr<detail::S3ReadAhead> ahead_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

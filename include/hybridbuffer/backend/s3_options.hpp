@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Where the bucket's name stands in a URL.
 enum class S3Addressing : std::uint8_t {
@@ -76,4 +76,4 @@ struct S3Options {
   std::vector<std::pair<std::string, std::string>> object_headers{};
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

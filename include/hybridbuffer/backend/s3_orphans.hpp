@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// An object, or an upload, that its process left behind.
 struct S3Orphan {
@@ -87,4 +87,4 @@ template <class Take, class Next>
 }
 
 }  // namespace detail
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

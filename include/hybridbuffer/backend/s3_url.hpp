@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// `s3://bucket/prefix?endpoint=https://host:port&region=…`: an S3Storage. Parameters are the fields of S3Options, and `profile` of the
 /// shared credentials file. Keys never stand in a URL, which ends up in logs. What a URL leaves out is as `defaults` say.
@@ -59,4 +59,4 @@ namespace hybridbuffer {
           }};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -22,7 +22,7 @@
 /// \file
 /// The primitives of encrypted(), as OpenSSL 3 has them.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 inline constexpr std::size_t aead_key_bytes = 32;
 inline constexpr std::size_t aead_nonce_bytes = 12;
@@ -142,4 +142,4 @@ class Aead {
   std::shared_ptr<EVP_CIPHER> cipher_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 #include <thread>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A thread that runs one job at a time.
 ///
@@ -89,4 +89,4 @@ class BackgroundWorker {
   std::unique_ptr<Thread> thread_{};
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// The checksums of bytes that come one after the other, one for each `chunk_bytes`, counted from the object's start.
 class RunningChecksums {
@@ -198,4 +198,4 @@ class ChecksumView {
   ChecksumTable::View view_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

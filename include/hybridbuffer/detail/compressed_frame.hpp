@@ -14,7 +14,7 @@
 /// \file
 /// What compressed() stores, without the codecs. Byte by byte: docs/compression.md.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// What a frame's content went through; the numbers stand in stored frames.
 enum class FrameCodec : std::uint8_t { raw = 0, zstd = 1, lz4 = 2, snappy = 3, gzip = 4, zlib = 5, deflate = 6 };
@@ -104,4 +104,4 @@ struct CompressedFrame {
   }
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <mutex>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Which codec the next chunk takes: that whose time for a byte, and what it leaves of it at the store's speed, are least together.
 ///
@@ -95,4 +95,4 @@ class CompressionChoice {
   std::array<Estimate, candidates.size()> estimates_{};
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <span>
 #include <zlib.h>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// What stands around a deflated stream, as zlib's windowBits say it: a window of 32 KiB, and the frame.
 enum class DeflateWrapper : int { none = -15, zlib = 15, gzip = 31 };
@@ -82,4 +82,4 @@ class DeflateEngine {
   int level_ = 0;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

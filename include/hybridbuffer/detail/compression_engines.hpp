@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A codec at a level of its own numbers.
 struct Compressor {
@@ -136,4 +136,4 @@ class EnginePool {
   std::vector<Engines> idle_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <memory>
 #include <span>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// LZ4 blocks, with the compressors' state kept.
 ///
@@ -54,4 +54,4 @@ class Lz4Engine {
   State high_state_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

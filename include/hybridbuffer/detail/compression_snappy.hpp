@@ -8,7 +8,7 @@
 #include <snappy-c.h>
 #include <span>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Snappy, with room for its longest output: the library writes without a limit.
 ///
@@ -45,4 +45,4 @@ class SnappyEngine {
   std::size_t room_bytes_ = 0;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

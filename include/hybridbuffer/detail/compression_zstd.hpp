@@ -10,7 +10,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Zstandard, with contexts that are made at the first use and kept: making one takes longer than compressing a chunk.
 ///
@@ -67,4 +67,4 @@ class ZstdEngine {
   std::unique_ptr<ZSTD_DCtx, Free> decompressor_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

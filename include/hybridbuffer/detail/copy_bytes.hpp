@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Copies a few bytes, whose number is known at run time only, without a call. Requires: n ≤ 32.
 ///
@@ -58,4 +58,4 @@ namespace hybridbuffer::detail {
   else copy_many_bytes(to, from, n);
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

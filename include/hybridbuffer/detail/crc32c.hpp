@@ -5,7 +5,7 @@
 #include <isa-l/crc.h>
 #include <span>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// CRC-32C (Castagnoli, RFC 3720) of what `crc` is of, followed by `bytes`; that of nothing is 0.
 /// Cost: 50 GB/s out of the cache where the processor has AVX-512, by ISA-L, which chooses its code at run time.
@@ -22,4 +22,4 @@ namespace hybridbuffer::detail {
   return ~state;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

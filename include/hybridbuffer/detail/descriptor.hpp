@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// The failure of a call on a descriptor of the caller's. One that is not open for it is a wrong argument; `closed` is the buffer's word.
 [[nodiscard]] inline std::unexpected<Error> descriptor_failure(OperationName operation) noexcept {
@@ -44,4 +44,4 @@ namespace hybridbuffer::detail {
   return position >= 0 && status.st_size > position ? static_cast<std::uint64_t>(status.st_size - position) : 0;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// How an object whose type is not known is moved and destroyed: the base of every table of operations.
 struct Relocation {
@@ -137,4 +137,4 @@ class SharedFunction<R(Arguments...)> {
   R (*call_)(const void*, Arguments...) = nullptr;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -14,7 +14,7 @@
 /// What every transform needs: a Backend made out of a Backend declares what the inner one declares, less what it cannot keep and more
 /// what it brings, at compile time or at run time as the inner one does; and its optional members exist exactly when they may be there.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// All that `B` may declare: what it declares at compile time, or every member that it has where it declares at run time.
 template <class B>
@@ -162,4 +162,4 @@ template <tells_size H>
   return handle.size();
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

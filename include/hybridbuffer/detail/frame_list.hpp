@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// How an object is cut into frames: pieces of its content, each encoded and stored on its own.
 struct FrameShape {
@@ -166,4 +166,4 @@ class FrameList {
   std::vector<std::uint64_t> ends_;  // where each frame ends in the store, unless the overhead is fixed
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// What a location knows of its committed object: its frames, which of them are given back or were found damaged. Shared with the readers.
 ///
@@ -176,4 +176,4 @@ class FrameTable {
   std::optional<std::uint64_t> size_perhaps_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

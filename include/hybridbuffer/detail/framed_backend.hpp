@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// What a backend in frames keeps of the one beneath: all but what lends or moves stored bytes as they are.
 struct FramedCapabilities {
@@ -398,4 +398,4 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   std::vector<Inner> left_behind_;  // copies made to be published that could not be removed; under the lock of `rules_`
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -16,7 +16,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Which frame is encoded or decoded: its number, and where it stands in the object.
 struct FrameId {
@@ -125,4 +125,4 @@ class FrameMemory {
   std::size_t size_ = 0;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

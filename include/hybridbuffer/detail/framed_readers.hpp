@@ -21,7 +21,7 @@
 /// \file
 /// The read side of an object in frames. A handle shows the object as it was when it was opened, less what was cut off since.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Reads exactly `out.size()` bytes: fewer mean that stored bytes are missing.
 template <class ReadSome>
@@ -330,4 +330,4 @@ class FramedReaderAt {
   std::unique_ptr<Kept> kept_;  // null in a moved-from handle, where `state_` answers
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -13,7 +13,7 @@
 #include <span>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Encodes what is written, frame by frame, into a writer of the backend beneath; close() commits there and then in the table.
 ///
@@ -141,4 +141,4 @@ class FramedWriter {
   std::uint64_t limit_;  // of the object's size
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A lock for short critical sections: one word, no <mutex> in the core headers (0.2 s of every user's compilation). Waits in the
 /// kernel, so a holder that is preempted costs its waiters no processor time.
@@ -32,4 +32,4 @@ class LightGuard {
   LightLock& lock_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

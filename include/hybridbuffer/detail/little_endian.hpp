@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Numbers in stored formats: the least significant byte first, whatever the machine.
 template <class Number>
@@ -18,4 +18,4 @@ template <class Number>
   return static_cast<Number>(value);
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

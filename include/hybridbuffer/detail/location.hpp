@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Reads until `out` is full. A clean end before that means that stored bytes are missing.
 ///
@@ -266,4 +266,4 @@ class Location {
   mutable std::atomic<HandleNode*> handles_{nullptr};
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

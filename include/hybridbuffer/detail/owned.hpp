@@ -3,7 +3,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// What std::unique_ptr is, of an object (`T`) or an array (`T[]`). <memory> would cost who includes the core half of what <vector>, <span>
 /// and <expected> cost together, mostly for shared_ptr, streams and locales that it brings along.
@@ -40,4 +40,4 @@ class Owned {
   Element* held_ = nullptr;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -5,7 +5,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// getpid() at the price of a load: 0.5 ns against 107 ns of a system call. The number lives on a page that the kernel wipes in a
 /// forked child (MADV_WIPEONFORK, Linux 4.14), so that it can be stale in no process, however the process was made.
@@ -29,4 +29,4 @@ inline pid_t process_id() noexcept {
   return id;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

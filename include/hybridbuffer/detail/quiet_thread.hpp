@@ -4,7 +4,7 @@
 #include <thread>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A thread that no signal of the process is delivered to: these are for the threads of the program, which chose how to take them.
 /// Errors: std::system_error where the system gives no thread; std::bad_alloc.
@@ -29,4 +29,4 @@ template <class Function>
   return std::thread{std::forward<Function>(function)};
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A position in a buffer and the contiguous bytes shown there: what a read serves itself from before it asks for more.
 class ReadWindow {
@@ -50,4 +50,4 @@ class ReadWindow {
   std::uint64_t end_offset_ = 0;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

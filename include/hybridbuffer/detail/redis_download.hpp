@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// An object as a handle shows it: the size that it had when the handle was opened.
 struct RedisView {
@@ -200,4 +200,4 @@ class RedisReadAhead {
   RedisPipeline pipeline_;  // last: it lets go of the commands first
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -10,7 +10,7 @@
 /// \file
 /// What the error replies of a Redis server mean here.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// An error reply before it has a name.
 struct RedisFailure {
@@ -83,4 +83,4 @@ struct RedisFailure {
   return {failure_of_redis(reply).code, operation, "Redis answered " + std::string{redis_error_word(reply)}};
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

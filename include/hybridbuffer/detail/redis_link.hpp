@@ -22,7 +22,7 @@
 #include <sys/uio.h>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 class RedisLink;
 
@@ -317,4 +317,4 @@ class RedisLink {
   bool is_confused_ = false;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -22,7 +22,7 @@
 /// that it makes hold that: no name is used twice, and nothing that arrives late can touch an object. The chunk i of the generation g is
 /// `…{tag}:g:i`. The object is there once its manifest `…{tag}:g` is, which one SET makes.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// 128 random bits in hexadecimal, from the kernel: there is no state that a forked child could repeat.
 [[nodiscard]] inline Result<std::string> redis_random_tag() {
@@ -198,4 +198,4 @@ class RedisLocation {
 
 using RedisLocationRef = std::shared_ptr<RedisLocation>;
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// The commands of one caller on the keys of one slot: sent one behind the other without waiting for answers, each again after what passes
 /// by itself, and to wherever the slot has gone. Driven inside the caller's call; no thread.
@@ -399,4 +399,4 @@ class RedisPipeline {
   std::uint64_t random_ = static_cast<std::uint64_t>(RedisClock::now().time_since_epoch().count()) | 1U;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// The slot of a key in a cluster: CRC16/XMODEM of its hash tag. Source: "Redis cluster specification", section "Hash tags".
 [[nodiscard]] constexpr std::uint16_t redis_slot_of_tag(std::string_view tag) noexcept {
@@ -240,4 +240,4 @@ class RedisPlace {
 
 using RedisPlaceRef = std::shared_ptr<RedisPlace>;
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

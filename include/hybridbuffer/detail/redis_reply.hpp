@@ -16,7 +16,7 @@
 /// \file
 /// RESP, the protocol of Redis, by hiredis' formatter and reader.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A command as it goes over the wire.
 class RedisText {
@@ -184,4 +184,4 @@ class RedisReader {
   bool is_inside_ = false;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <string>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Errors: `invalid_argument` that names the setting, and no value.
 [[nodiscard]] inline Result<void> check_redis_options(const RedisOptions& options) noexcept {
@@ -34,4 +34,4 @@ namespace hybridbuffer::detail {
   return {};
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

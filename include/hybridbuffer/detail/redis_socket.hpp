@@ -22,7 +22,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 using RedisClock = std::chrono::steady_clock;
 
@@ -188,4 +188,4 @@ class RedisSocket {
   std::unique_ptr<RedisTlsStream> tls_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

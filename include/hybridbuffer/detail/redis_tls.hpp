@@ -22,7 +22,7 @@
 /// \file
 /// TLS over a non-blocking socket that somebody else owns.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// The settings of TLS, read once.
 struct RedisTlsContext {
@@ -171,4 +171,4 @@ class RedisTlsStream {
   bool has_other_wish_ = false;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -18,7 +18,7 @@
 /// \file
 /// What is done to the keys of a location beside their bytes: their expiry, and their end.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Runs many commands, some at a time. `next()` makes the next text, an empty one at the end; `take(RedisCommand&)` gets each when it is
 /// done. Errors: std::bad_alloc.
@@ -247,4 +247,4 @@ enum class RedisClearing : unsigned char {
   return verdict;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// The bytes of one writer on their way into Redis, a chunk a key, several under way at once. The keys are of this writer only.
 ///
@@ -281,4 +281,4 @@ class RedisUpload {
   RedisPipeline pipeline_;  // last: it lets go of the commands first
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -11,7 +11,7 @@
 /// \file
 /// What the head of an HTTP answer says.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Notes a line of the head, its end of line with it. A status line begins a new answer. Errors: std::bad_alloc.
 inline void note_header_line(S3Answer& answer, std::string_view line) {
@@ -60,4 +60,4 @@ inline void note_header_line(S3Answer& answer, std::string_view line) {
          (total == range.object_size || text.substr(slash + 1) == "*");
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

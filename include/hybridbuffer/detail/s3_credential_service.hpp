@@ -19,7 +19,7 @@
 /// \file
 /// The HTTP services that lend credentials to containers and machines.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// https, or plain http to this machine or to the addresses of the services of ECS and EKS: a token must not travel in the clear.
 [[nodiscard]] inline bool is_credential_service(std::string_view url) noexcept {
@@ -112,4 +112,4 @@ namespace hybridbuffer::detail {
   return found;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -14,7 +14,7 @@
 /// \file
 /// SHA-256, HMAC-SHA-256 and MD5 from OpenSSL, as the S3 protocol uses them.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 using Sha256 = std::array<unsigned char, 32>;
 using Md5 = std::array<unsigned char, 16>;
@@ -69,4 +69,4 @@ class S3Digest {
   return text;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 [[nodiscard]] inline S3Call range_call(const S3Object& object, std::uint64_t offset, std::span<std::byte> sink) {
   S3Call call;
@@ -153,4 +153,4 @@ class S3ReadAhead {
   S3Lease lease_{};  // last: its engine lets go of the calls first
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 inline constexpr OperationName s3_settings{"use an S3 storage"};
 
@@ -91,4 +91,4 @@ inline constexpr OperationName s3_settings{"use an S3 storage"};
   return endpoint;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

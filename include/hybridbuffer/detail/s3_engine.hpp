@@ -21,7 +21,7 @@
 /// \file
 /// Requests under way side by side, each with its retries, driven inside the caller's call by libcurl's multi interface. No thread.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 using S3Clock = std::chrono::steady_clock;
 
@@ -148,7 +148,7 @@ class S3Lease {
   pid_t process_ = process_id();
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail
 
 #include <hybridbuffer/detail/s3_engine_attempt.hpp>
 #include <hybridbuffer/detail/s3_engine_drive.hpp>

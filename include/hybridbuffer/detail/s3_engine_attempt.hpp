@@ -12,7 +12,7 @@
 /// \file
 /// S3Engine: one attempt of a request, from its signature to what its answer means.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 inline void S3Engine::start(S3Place& place, S3Call& call) {
   if (auto prepared = prepare(place, call); !prepared) return finish(call, std::move(prepared));
@@ -247,4 +247,4 @@ inline void S3Engine::fail_attempt(S3Place& place, S3Call& call, S3Failure why, 
   finish(call, std::unexpected<Error>{std::in_place, why.code, call.request.operation, native, subject});
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

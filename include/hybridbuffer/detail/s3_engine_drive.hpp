@@ -11,7 +11,7 @@
 /// \file
 /// S3Engine: what runs when, and for how long; S3Place's engines and credentials.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 inline S3Engine::S3Engine(std::shared_ptr<S3Sockets> sockets) : sockets_{std::move(sockets)} {
   static const CURLcode initialised = ::curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -201,4 +201,4 @@ inline Result<S3Place::Credentials> S3Place::credentials(std::chrono::millisecon
   return known;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -11,7 +11,7 @@
 /// \file
 /// What the failures of the transport and of an S3 store mean here.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The native codes of S3 errors that are HTTP status codes.
 [[nodiscard]] inline const std::error_category& http_category() noexcept {
@@ -125,4 +125,4 @@ struct S3Failure {
 }
 
 }  // namespace detail
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 class S3Engine;
 
@@ -106,4 +106,4 @@ class S3Place {
 
 using S3PlaceRef = std::shared_ptr<S3Place>;
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Gives an object another, lasting key of the same bucket: one publish().
 class S3Publication {
@@ -133,4 +133,4 @@ class S3Publication {
   return mode == PublishMode::keep ? publication.keep() : publication.replace();
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 enum class S3Method : std::uint8_t { get, head, put, post, remove };
 
@@ -91,4 +91,4 @@ struct S3Call {
   std::uint64_t credentials_version = 0;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -14,7 +14,7 @@
 /// \file
 /// AWS Signature Version 4, as "Signature Calculations for the Authorization Header" in the Amazon S3 API reference describes it.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 using S3Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -96,4 +96,4 @@ struct S3Scope {
   return authorization.append(",Signature=").append(s3_hex(signature));
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -8,7 +8,7 @@
 
 #include <curl/curl.h>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// The open sockets of a process's connections, so that a forked child can close its copies without a word on them (a TLS farewell in the
 /// child would end the parent's connection). Lock-free, because another thread of the parent may be changing it during the fork.
@@ -49,4 +49,4 @@ class S3Sockets {
   std::array<std::atomic<int>, most> slots_{};
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -14,7 +14,7 @@
 /// \file
 /// The spellings that the S3 protocol asks for: percent-encoding as Signature Version 4 defines it, hexadecimal, base64, dates.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 [[nodiscard]] constexpr bool is_s3_unreserved(char c) noexcept {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
@@ -86,4 +86,4 @@ namespace hybridbuffer::detail {
   return ::timegm(&parts);
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

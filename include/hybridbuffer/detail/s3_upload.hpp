@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A committed object.
 struct S3Object {
@@ -339,4 +339,4 @@ class S3Upload {
   S3Lease lease_{};           // last: its engine lets go of the calls first
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

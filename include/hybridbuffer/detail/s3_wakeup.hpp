@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// An unnamed pair of non-blocking Unix sockets that a started program would inherit: what libcurl 7.88 makes in curl_multi_init to be
 /// woken.
@@ -48,4 +48,4 @@ namespace hybridbuffer::detail {
   return multi;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// What a location has in the store that nobody needs any more: replaced and removed objects, uploads to abort, objects whose commit
 /// never answered. An entry stays until the store has confirmed that it is gone; one that a request on its way could bring back is asked
@@ -134,4 +134,4 @@ class S3Waste {
   Entries returning_;  // removed once
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -13,7 +13,7 @@
 /// An XML answer of an S3 store as a small tree. Expat parses; what is longer, deeper or richer than any answer of S3 is refused, and so
 /// is a document type (the way to entities that grow).
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// An element: its name without namespace, its text, its children in order.
 struct S3Element {
@@ -123,4 +123,4 @@ class S3XmlParser {
   return escaped;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A page for keys: left out of core dumps, zero in a forked child, never swapped where RLIMIT_MEMLOCK allows, wiped at the end.
 class SecretPage {
@@ -43,4 +43,4 @@ class SecretPage {
   std::size_t size_;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

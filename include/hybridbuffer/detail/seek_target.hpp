@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// Where a seek leads.
 ///
@@ -30,4 +30,4 @@ namespace hybridbuffer::detail {
   return base + distance;
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -20,7 +20,7 @@
 /// Every system call that the library makes on descriptors and names, one thin function each, so that what can fail stands in one
 /// place. Each answers as the kernel does (−1 and errno); interrupted calls are made again where repeating is right.
 
-namespace hybridbuffer::detail::system_calls {
+namespace hybridbuffer::inline v0_1::detail::system_calls {
 
 static_assert(sizeof(off_t) == 8, "offsets are 64-bit: compile with -D_FILE_OFFSET_BITS=64 on a 32-bit machine");
 
@@ -160,4 +160,4 @@ inline ssize_t random_bytes(std::span<std::byte> bytes) noexcept {
   return again_when_interrupted([&] { return ::getrandom(bytes.data(), bytes.size(), 0); });
 }
 
-}  // namespace hybridbuffer::detail::system_calls
+}  // namespace hybridbuffer::inline v0_1::detail::system_calls

@@ -10,7 +10,7 @@
 #include <span>
 #include <string_view>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// A code point as UTF-8 (RFC 3629).
 struct EncodedCodePoint {
@@ -86,4 +86,4 @@ template <class Buffer, class Container>
   }
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -19,7 +19,7 @@
 /// \file
 /// What a tiered object consists of: a list of extents, each a range of a location in the first storage or in the second.
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// One of two things, of which the types may be the same.
 template <class First, class Second>
@@ -152,4 +152,4 @@ struct Tiers {
   std::size_t replay_bytes;
 };
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -14,7 +14,7 @@
 /// \file
 /// The parts of a URL (RFC 3986) and the values in them, without a word about what they mean.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The error of a wrong part of a storage URL: "read the storage URL: parameter 'level': not one of fast, best [invalid_argument]".
 ///
@@ -198,4 +198,4 @@ inline std::unexpected<Error> wrong_url(OperationName part, OperationName why, s
   return failure(errc::invalid_argument, detail::reading_a_url, text.view());
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -4,7 +4,7 @@
 
 #include <new>
 
-namespace hybridbuffer::detail {
+namespace hybridbuffer::inline v0_1::detail {
 
 /// For calls whose failure is survived: an exception is one more way to fail.
 template <class Call>
@@ -18,4 +18,4 @@ template <class Call>
   }
 }
 
-}  // namespace hybridbuffer::detail
+}  // namespace hybridbuffer::inline v0_1::detail

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Where the chunks of a ChunkList come from.
 ///
@@ -264,4 +264,4 @@ class ChunkList {
   [[no_unique_address]] Source source_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

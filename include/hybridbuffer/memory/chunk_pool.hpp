@@ -15,7 +15,7 @@
 #endif
 #endif
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 class ChunkPool;
 
@@ -194,4 +194,4 @@ class ChunkPool {
   static inline constinit std::atomic<std::size_t> limit_{default_limit};
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

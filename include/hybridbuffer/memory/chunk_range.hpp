@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <span>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The committed bytes of a memory policy as a forward range of non-empty spans, for any policy that has `size()` and `chunk_at(o)`.
 ///
@@ -52,4 +52,4 @@ class ChunkRange {
   const Memory* memory_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

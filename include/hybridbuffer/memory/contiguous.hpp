@@ -11,7 +11,7 @@
 #include <span>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Holds bytes in one piece of heap memory, for consumers that need a single span.
 ///
@@ -145,4 +145,4 @@ class ContiguousMemory {
 static_assert(memory_policy<ContiguousMemory>);
 static_assert(!is_stable_memory<ContiguousMemory>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

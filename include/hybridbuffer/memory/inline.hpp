@@ -9,7 +9,7 @@
 #include <span>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Holds up to `Bytes` bytes inside the object and never touches the heap: for contents that are small and spill when they are not.
 ///
@@ -97,4 +97,4 @@ class InlineMemory {
 static_assert(memory_policy<InlineMemory<1>>);
 static_assert(!is_stable_memory<InlineMemory<1>>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <sys/mman.h>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Anonymous mappings that are never swapped, dumped or inherited, and are overwritten before they are unmapped.
 class LockedChunkSource : public ChunkSourceDefaults {
@@ -71,4 +71,4 @@ class LockedMemory : public ChunkList<LockedChunkSource> {
 static_assert(memory_policy<LockedMemory>);
 static_assert(is_stable_memory<LockedMemory>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

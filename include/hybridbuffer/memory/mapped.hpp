@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <sys/mman.h>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Settings of a MappedMemory.
 struct MappedMemoryOptions {
@@ -59,4 +59,4 @@ class MappedMemory : public ChunkList<MappedChunkSource> {
 static_assert(memory_policy<MappedMemory>);
 static_assert(is_stable_memory<MappedMemory>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -31,7 +31,7 @@
 ///
 /// Threads: const operations from any number at once; the rest one at a time.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
@@ -130,4 +130,4 @@ template <memory_policy M>
   }
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <memory_resource>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Chunks out of a std::pmr::memory_resource; the table that lists them comes from there too.
 class PmrChunkSource {
@@ -69,4 +69,4 @@ class PmrMemory : public ChunkList<PmrChunkSource> {
 static_assert(memory_policy<PmrMemory>);
 static_assert(is_stable_memory<PmrMemory>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Chunks of `ChunkBytes` out of the calling thread's ChunkPool; beside large ones, small blocks of 512 bytes.
 template <std::size_t ChunkBytes>
@@ -50,4 +50,4 @@ class SegmentedMemory : public ChunkList<PooledChunkSource<ChunkBytes>> {
 static_assert(memory_policy<SegmentedMemory<>>);
 static_assert(is_stable_memory<SegmentedMemory<>>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Sends every append to storage before it returns; memory holds nothing.
 struct AlwaysSpill {
@@ -15,4 +15,4 @@ struct AlwaysSpill {
 
 static_assert(spill_policy<AlwaysSpill>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

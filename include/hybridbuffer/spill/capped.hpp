@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 // A policy around one that overlaps does so as well.
@@ -54,4 +54,4 @@ class Capped : public detail::WorkerOf<Inner> {
 
 static_assert(spill_policy<Capped<NeverSpill>>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

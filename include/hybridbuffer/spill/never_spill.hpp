@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Keeps every byte in memory. When the memory policy is full an append fails with `no_space`; nothing reaches storage unasked.
 struct NeverSpill {
@@ -22,4 +22,4 @@ struct NeverSpill {
 
 static_assert(spill_policy<NeverSpill>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -9,7 +9,7 @@
 #include <limits>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Any spill policy, with spills that a thread of the buffer carries out while appends go on: producing and storing take as long as the
 /// slower of the two, not as both.
@@ -71,4 +71,4 @@ class Overlapped {
 static_assert(spill_policy<Overlapped<SpillAt>>);
 static_assert(overlapping_spill_policy<Overlapped<SpillAt>>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

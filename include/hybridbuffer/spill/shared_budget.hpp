@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 class SharedBudget;
 
@@ -137,4 +137,4 @@ class SharedBudget {
 
 static_assert(spill_policy<SharedBudget>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

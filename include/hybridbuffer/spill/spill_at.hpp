@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Spills when memory would hold more than `threshold` bytes; 0 spills every byte.
 ///
@@ -28,4 +28,4 @@ struct SpillAt {
 
 static_assert(spill_policy<SpillAt>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -19,7 +19,7 @@
 /// Optional: `using worker_type = W` — the buffer spills on a worker of its own while appends go on; see spill/overlapped.hpp.
 /// Threads: as the buffer that owns it; what several policies share (a MemoryBudget) is safe from any thread.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// What becomes of an append.
 enum class SpillAction : std::uint8_t { keep, spill, reject };
@@ -70,4 +70,4 @@ consteval bool explain_spill_policy() {
   return true;
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -4,7 +4,7 @@
 #include <hybridbuffer/storage_registry.hpp>
 #include <hybridbuffer/transform/checksummed.hpp>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// `checksum=crc32c`: checksummed() for a storage URL. With `checksum_chunk=64KiB`.
 [[nodiscard]] inline StorageTransform checksum_transform() {
@@ -21,4 +21,4 @@ namespace hybridbuffer {
           }};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -21,7 +21,7 @@
 /// checksummed(storage): every byte that is read was verified against a checksum that the store cannot alter. Needs the target
 /// HybridBuffer::checksum, which links ISA-L.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Settings of a ChecksummedStorage.
 struct ChecksumOptions {
@@ -358,4 +358,4 @@ template <storage_factory Storage>
   return ChecksummedStorage<Storage>{std::move(storage), options};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -23,7 +23,7 @@
 /// \file
 /// What a ChecksummedBackend hands out. No byte leaves a reader before the whole chunk that holds it was verified.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
@@ -387,4 +387,4 @@ class ChecksummedReaderAt {
   mutable std::optional<detail::ChecksummedChunk> kept_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -11,7 +11,7 @@
 #include <new>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// A location whose object is stored compressed, in a location of `Inner`.
 ///
@@ -68,4 +68,4 @@ template <storage_factory Inner>
   return CompressedStorage<Inner>{std::move(inner), method, options};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

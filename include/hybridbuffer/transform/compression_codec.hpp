@@ -18,7 +18,7 @@
 #include <utility>
 #include <variant>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
@@ -149,4 +149,4 @@ class CompressionCodec {
 
 static_assert(detail::frame_codec<CompressionCodec>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <variant>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// How much time a codec spends on being small. Which number of its own that is: docs/compression.md.
 enum class CompressionLevel : std::uint8_t { fastest, standard, better, best };
@@ -83,4 +83,4 @@ struct CompressionOptions {
   std::size_t chunk_bytes = std::size_t{64} * 1024;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

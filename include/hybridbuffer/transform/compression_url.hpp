@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// `compress=zstd`, or `lz4`, `snappy`, `gzip`, `zlib`, `deflate`, `auto`: compressed() for a storage URL. With `level=fastest` (`fast`),
 /// `default`, `better` or `best`, and `compress_chunk=64KiB`. Snappy and auto have no level.
@@ -61,4 +61,4 @@ namespace hybridbuffer {
           }};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

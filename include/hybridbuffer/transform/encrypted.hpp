@@ -10,7 +10,7 @@
 #include <new>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// A location whose object is stored encrypted and authenticated, in a location of `Inner`.
 ///
@@ -76,4 +76,4 @@ template <storage_factory Inner>
   return EncryptedStorage<Inner>{std::move(inner), std::move(options)};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -19,7 +19,7 @@
 #include <string>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Reads what publish() of an encrypted location gave a name when its options said PublishedForm::encrypted, out of any reader_at that
 /// knows its size.
@@ -124,4 +124,4 @@ template <sized_reader_at Source>
   return open_encrypted(std::move(*file), key);
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

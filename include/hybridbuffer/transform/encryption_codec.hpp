@@ -17,7 +17,7 @@
 #include <string_view>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Encrypts the frames of one location, or of one encrypted file, with keys of its own. The format, byte by byte: docs/encryption.md.
 ///
@@ -238,4 +238,4 @@ class EncryptionCodec {
 
 static_assert(detail::frame_codec<EncryptionCodec>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -10,7 +10,7 @@
 #include <span>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Key material of the user's, from which each encrypted location derives keys of its own. Copies share it.
 ///
@@ -49,4 +49,4 @@ class EncryptionKey {
   std::shared_ptr<Held> held_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

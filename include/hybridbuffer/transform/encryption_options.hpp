@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The ciphers of encrypted(); the numbers stand in stored headers.
 enum class Cipher : std::uint8_t {
@@ -34,4 +34,4 @@ struct EncryptionOptions {
   PublishedForm published = PublishedForm::content;  ///< What publish() writes.
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

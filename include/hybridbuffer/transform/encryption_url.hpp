@@ -13,7 +13,7 @@
 #include <string>
 #include <unistd.h>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The key material that a file holds, all of it: 16 to 1024 bytes.
 /// Errors: as EncryptionKey::from_bytes; those of reading the file.
@@ -74,4 +74,4 @@ namespace hybridbuffer {
           }};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

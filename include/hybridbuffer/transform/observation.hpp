@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// The calls of a storage, a backend and its handles.
 enum class Operation : std::uint8_t {
@@ -59,4 +59,4 @@ concept observation_sink = requires(S& sink, const Observation& observation) {
   { sink(observation) } noexcept;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -18,7 +18,7 @@
 /// \file
 /// observed(storage, sink): tells a sink of each call, and changes nothing.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
@@ -281,4 +281,4 @@ template <storage_factory Storage, class Sink>
   }
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// What an OperationCounts had counted at a moment: a value.
 struct OperationSnapshot {
@@ -122,4 +122,4 @@ class OperationCounts {
 
 static_assert(observation_sink<OperationCounts>);
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

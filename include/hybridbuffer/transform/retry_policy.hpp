@@ -18,7 +18,7 @@
 /// \file
 /// When a failed call is tried again: exponential backoff with full jitter.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Settings of a RetryingStorage.
 ///
@@ -152,4 +152,4 @@ class Retrier {
 };
 
 }  // namespace detail
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

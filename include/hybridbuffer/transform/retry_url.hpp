@@ -6,7 +6,7 @@
 
 #include <chrono>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// `retry=6`, the attempts in all: retrying() for a storage URL. With `retry_deadline=30s` and `retry_replay=1MiB`.
 [[nodiscard]] inline StorageTransform retry_transform() {
@@ -24,4 +24,4 @@ namespace hybridbuffer {
           }};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

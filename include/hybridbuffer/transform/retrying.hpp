@@ -17,7 +17,7 @@
 /// \file
 /// retrying(storage, options): tries again what fails with `timeout` or `unavailable`, where that cannot do harm.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// A location whose calls are tried again after `timeout` and `unavailable`, with pauses between.
 ///
@@ -221,4 +221,4 @@ template <storage_factory Storage, retry_time Time>
   return {std::move(storage), options, std::move(time)};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -25,7 +25,7 @@
 /// \file
 /// What a RetryingBackend hands out: handles that open the inner one anew when it fails.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
@@ -432,4 +432,4 @@ class RetryingReaderAt {
   std::uint64_t version_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

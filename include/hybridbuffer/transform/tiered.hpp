@@ -19,7 +19,7 @@
 /// \file
 /// tiered(first, second): goes on in the second storage when the first one is full or away.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Settings of a TieredStorage.
 struct TieredOptions {
@@ -296,4 +296,4 @@ template <storage_factory First, storage_factory Second>
   return {std::move(first), std::move(second), options};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

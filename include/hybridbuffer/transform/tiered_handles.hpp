@@ -24,7 +24,7 @@
 /// \file
 /// What a TieredBackend hands out.
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
@@ -480,4 +480,4 @@ class TieredReaderAt {
   std::shared_ptr<const Opened> opened_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

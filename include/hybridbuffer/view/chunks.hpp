@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Cuts what a reader delivers into blocks. The source of chunks().
 template <reader Reader>
@@ -72,4 +72,4 @@ template <reader Reader>
   return Chunks<Reader>{ChunkSource<Reader>{std::move(source), chunk_bytes}};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

@@ -16,7 +16,7 @@
 #include <streambuf>
 #include <system_error>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// A std::streambuf over a buffer: writes append at its end, reads go on at its position.
 ///
@@ -251,4 +251,4 @@ class BufferStream : public std::iostream {
   BufferStreambuf<Buffer> streambuf_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

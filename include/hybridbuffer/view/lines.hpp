@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Cuts what a reader delivers into lines. The source of lines().
 ///
@@ -96,4 +96,4 @@ template <reader Reader>
   return Lines<Reader>{LineSource<Reader>{std::move(source), block_bytes}};
 }
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

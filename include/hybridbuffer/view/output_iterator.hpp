@@ -6,7 +6,7 @@
 #include <iterator>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 template <class Buffer>
 class AppendIterator;
@@ -84,4 +84,4 @@ class AppendIterator {
   Appender<Buffer>* appender_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1

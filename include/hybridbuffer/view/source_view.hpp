@@ -13,7 +13,7 @@
 #include <span>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// Where the elements of a view come from, one after the other: `load` makes the next one current (false at the end, and again from where
 /// it stopped when it threw), `current` shows it, `drop` lets go of it.
@@ -124,7 +124,7 @@ class SourceView : public ranges::view_interface<SourceView<Source>> {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1
 
 template <class Source>
 inline constexpr bool std::ranges::enable_view<hybridbuffer::SourceView<Source>> = true;
