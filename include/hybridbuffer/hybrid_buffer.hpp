@@ -430,6 +430,8 @@ class HybridBuffer {
  private:
   template <class Buffer>
   friend class BufferReader;
+  template <class Buffer>
+  friend class MappedReader;
   template <class Buffer, class Container>
   friend Result<void> detail::read_until(Buffer&, std::byte, Container&);
 

@@ -65,6 +65,48 @@ class LineSource {
   std::string_view line_{};  // in block_ or partial_
 };
 
+/// Of a reader with windows it shows lines that lie in one window there. Nothing of a window is kept from one line to the next: what the
+/// buffer did meanwhile may have ended it.
+template <window_reader Reader>
+class LineSource<Reader> {
+ public:
+  using value_type = std::string;
+
+  LineSource(Reader source, std::size_t /*block_bytes*/) noexcept : reader_{std::move(source)} {}
+
+  [[nodiscard]] Result<bool> load() {
+    for (;;) {
+      const auto shown = reader_.peek();
+      if (!shown) return std::unexpected{shown.error()};
+      const std::string_view text{reinterpret_cast<const char*>(shown->data()), shown->size()};
+      if (text.empty()) break;
+      const std::size_t end = text.find('\n');
+      if (end != std::string_view::npos) return show(text.substr(0, end));
+      partial_.append(text);
+      reader_.consume(text.size());
+    }
+    line_ = partial_;  // a last line without a newline; a "\r" at its end ends nothing
+    return !line_.empty();
+  }
+  [[nodiscard]] std::string_view current() const noexcept { return line_; }
+  void drop() noexcept {
+    line_ = {};
+    partial_.clear();
+  }
+
+ private:
+  bool show(std::string_view rest) {
+    line_ = partial_.empty() ? rest : partial_.append(rest);
+    reader_.consume(rest.size() + 1);
+    if (line_.ends_with('\r')) line_.remove_suffix(1);
+    return true;
+  }
+
+  Reader reader_;
+  std::string partial_{};    // the start of a line that began in an earlier window
+  std::string_view line_{};  // in a window or partial_
+};
+
 template <reader Reader>
 using Lines = SourceView<LineSource<Reader>>;  ///< What lines() returns.
 
@@ -89,7 +131,8 @@ template <has_independent_readers Buffer>
 template <has_independent_readers Buffer>
 void lines(const Buffer&& buffer, std::size_t block_bytes = default_line_block_bytes) = delete;
 
-/// The same over any reader, from where it stands. The view owns it.
+/// The same over any reader, from where it stands. The view owns it. Of a MappedReader only lines that cross a window's end are copied;
+/// the others are invalidated by the buffer's next call that is not const as well, and `block_bytes` means nothing.
 template <reader Reader>
   requires(!has_independent_readers<Reader>)
 [[nodiscard]] Lines<Reader> lines(Reader source, std::size_t block_bytes = default_line_block_bytes) {
