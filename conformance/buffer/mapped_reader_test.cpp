@@ -172,8 +172,7 @@ std::size_t mappings() {
 std::size_t mapped_files() {
   std::ifstream maps{"/proc/self/maps"};
   std::size_t found = 0;
-  for (std::string line; std::getline(maps, line);)
-    found += line.ends_with("(deleted)") && line.find(" r--") != std::string::npos ? 1 : 0;
+  for (std::string line; std::getline(maps, line);) found += line.ends_with("(deleted)") && line.find(" r--") != std::string::npos ? 1 : 0;
   return found;
 }
 
@@ -293,8 +292,7 @@ class ModelRun {
         const View expected = from(at).first(std::min(out.size(), from(at).size()));
         check(count && *count == expected.size() && same(View{out}.first(*count), expected), "read_at");
         compared_ += expected.size();
-        if (first_ != 0)
-          check(has_failed(reader.read_at(first_ - 1, out), errc::invalid_argument), "read_at below");
+        if (first_ != 0) check(has_failed(reader.read_at(first_ - 1, out), errc::invalid_argument), "read_at below");
         break;
       }
       case 4: {

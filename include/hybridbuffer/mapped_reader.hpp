@@ -4,6 +4,7 @@
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
 #include <hybridbuffer/detail/owned.hpp>
 #include <hybridbuffer/detail/process.hpp>
+#include <hybridbuffer/detail/read_window.hpp>
 #include <hybridbuffer/detail/seek_target.hpp>
 #include <hybridbuffer/storage.hpp>
 
@@ -54,17 +55,20 @@ class MappedReader {
   /// At the buffer's position. `window_bytes` is rounded up to whole pages, from 2 MiB on to whole 2 MiB, which the kernel maps at once
   /// where the file is kept in such pieces.
   explicit MappedReader(const Buffer& buffer, std::size_t window_bytes = default_window_bytes) noexcept
-      : buffer_{&buffer}, offset_{buffer.tell()}, window_bytes_{rounded(window_bytes)} {}
+      : buffer_{&buffer}, window_bytes_{rounded(window_bytes)} {
+    shown_.move_to(buffer.tell());
+  }
   explicit MappedReader(const Buffer&& buffer, std::size_t window_bytes = default_window_bytes) = delete;
 
   MappedReader(MappedReader&& other) noexcept
       : buffer_{other.buffer_},
-        offset_{other.offset_},
         window_bytes_{other.window_bytes_},
         window_{std::move(other.window_)},
         block_{std::move(other.block_)},
         held_{std::exchange(other.held_, {})},
-        stored_position_{std::move(other.stored_position_)} {}
+        stored_position_{std::move(other.stored_position_)} {
+    shown_.move_to(other.tell());
+  }
   MappedReader& operator=(MappedReader&& other) noexcept {
     if (this == &other) return *this;
     this->~MappedReader();
@@ -76,9 +80,12 @@ class MappedReader {
   ///
   /// Errors: those of the backend's map; `corrupted` when stored bytes are missing; as HybridBuffer::read_at(). std::bad_alloc.
   /// Cost:   nothing is copied where the backend can map; one map a window.
-  [[nodiscard]] Result<Bytes> peek() { return shown_at(offset_, true); }
+  [[nodiscard]] Result<Bytes> peek() {
+    if (is_shown()) return shown_.bytes();
+    return look();
+  }
   /// Moves the position over bytes that peek() showed. Requires: `count` ≤ the size of the last peek().
-  void consume(std::size_t count) noexcept { offset_ += count; }
+  void consume(std::size_t count) noexcept { shown_.consume(count); }
   /// Contiguous bytes at the position, consumed; empty at the end. Errors: as peek().
   [[nodiscard]] Result<Bytes> next_chunk() {
     auto chunk = peek();
@@ -88,8 +95,8 @@ class MappedReader {
 
   /// Reads until `out` is full or the end is reached. Errors: as peek(); the position then stays, and `out` is unspecified.
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> out) {
-    auto count = read_at(offset_, out);
-    if (count) offset_ += *count;
+    auto count = read_at(tell(), out);
+    if (count) consume(*count);
     return count;
   }
 
@@ -115,26 +122,26 @@ class MappedReader {
   /// legal and reads nothing.
   [[nodiscard]] Result<std::uint64_t> seek(std::int64_t offset, Whence whence = Whence::begin) {
     if (!buffer_->is_open()) return failure(errc::closed, "seek");
-    const auto target = detail::seek_target(offset, whence, offset_, buffer_->size());
+    const auto target = detail::seek_target(offset, whence, tell(), buffer_->size());
     if (!target) return target;
     if (*target < buffer_->first_offset()) return failure(errc::invalid_argument, "seek", "below the buffer's first offset");
-    return offset_ = *target;
+    shown_.seek(*target);
+    return target;
   }
 
   /// The offset that the next read starts from.
-  [[nodiscard]] std::uint64_t tell() const noexcept { return offset_; }
+  [[nodiscard]] std::uint64_t tell() const noexcept { return shown_.position(); }
 
   /// How large a window is at most: what it may take of the address space and keep in the page cache.
   [[nodiscard]] std::size_t window_bytes() const noexcept { return window_bytes_; }
 
  private:
-  // The bytes of a location that the window shows, or the block has a copy of. They are the ones that the extents mean as long as the
-  // location has this id; and no others in a forked child, which must not look at its parent's files.
+  // The bytes of a location that the window shows, or the block has a copy of: the ones that the extents mean as long as the location
+  // has this id.
   struct Held {
     std::uint64_t id = 0;
     std::uint64_t begin = 0;  // in the stored object
     std::size_t length = 0;
-    pid_t process = 0;
   };
 
   [[nodiscard]] static constexpr std::size_t rounded(std::size_t bytes) noexcept {
@@ -146,11 +153,27 @@ class MappedReader {
     return std::max<std::size_t>(units, 1) * unit;
   }
 
+  // Whether shown_ may be touched: the buffer was not changed since, and this is not a forked child.
+  [[nodiscard]] bool is_shown() const noexcept {
+    return !shown_.empty() && seen_changes_ == buffer_->changes_ && process_ == detail::process_id();
+  }
+  [[nodiscard, gnu::noinline]] Result<Bytes> look() {
+    const std::uint64_t position = tell();
+    auto shown = shown_at(position, true);
+    shown_.show(shown.value_or(Bytes{}), position);
+    seen_changes_ = buffer_->changes_;
+    return shown;
+  }
+
   // Contiguous bytes from `offset` on. None at the end; and, unless it `may_copy`, where the backend cannot map.
   [[nodiscard]] Result<Bytes> shown_at(std::uint64_t offset, bool may_copy) {
     if (!buffer_->is_open()) return failure(errc::closed, "read");
     if (offset < buffer_->first_offset()) return failure(errc::invalid_argument, "read", "below the buffer's first offset");
     if (offset >= buffer_->size()) return Bytes{};
+    if (const pid_t process = detail::process_id(); process != process_) {
+      let_go();
+      process_ = process;
+    }
     const auto& content = buffer_->content_;
     if (const Bytes in_memory = content.chunk_in_memory(offset); !in_memory.empty()) return in_memory;
     const auto range = content.stored().range_at(offset);
@@ -163,9 +186,7 @@ class MappedReader {
     return Bytes{held_bytes() + inside, static_cast<std::size_t>(std::min<std::uint64_t>(held_.length - inside, range.length))};
   }
 
-  [[nodiscard]] bool holds(const auto& range) const noexcept {
-    return range.id == held_.id && range.offset - held_.begin < held_.length && held_.process == detail::process_id();
-  }
+  [[nodiscard]] bool holds(const auto& range) const noexcept { return range.id == held_.id && range.offset - held_.begin < held_.length; }
   [[nodiscard]] const std::byte* held_bytes() const noexcept {
     if constexpr (may_map) {
       if (window_) return window_->bytes().data();
@@ -173,6 +194,7 @@ class MappedReader {
     return block_.get();
   }
   void let_go() noexcept {
+    shown_.move_to(tell());
     held_ = {};
     window_.reset();
   }
@@ -208,7 +230,7 @@ class MappedReader {
     }
     if (!window) return std::unexpected{std::move(window).error()};
     window_.emplace(std::move(*window));
-    held_ = {range.id, begin, std::min(window_->bytes().size(), length), detail::process_id()};
+    held_ = {range.id, begin, std::min(window_->bytes().size(), length)};
     return {};
   }
 
@@ -219,18 +241,20 @@ class MappedReader {
     const std::span block{block_.get(), static_cast<std::size_t>(std::min<std::uint64_t>(block_bytes, range.length))};
     auto count = buffer_->read_at(stored_position_, offset, block);
     if (!count) return std::unexpected{std::move(count).error()};
-    held_ = {range.id, range.offset, block.size(), detail::process_id()};
+    held_ = {range.id, range.offset, block.size()};
     return {};
   }
 
   static constexpr std::size_t block_bytes = std::size_t{64} << 10U;
 
   const Buffer* buffer_;
-  std::uint64_t offset_;
   std::size_t window_bytes_;
   std::optional<Window> window_{};
   detail::Owned<std::byte[]> block_{};  // where bytes are copied that cannot be mapped
   Held held_{};
+  detail::ReadWindow shown_{};      // the position, and what peek() showed there
+  std::uint64_t seen_changes_ = 0;  // the buffer's, when it was shown
+  pid_t process_ = 0;               // whose all of this is: a forked child must not touch its parent's files
   typename Buffer::stored_position stored_position_{};
 };
 
