@@ -75,18 +75,13 @@ class LineSource<Reader> {
   LineSource(Reader source, std::size_t /*block_bytes*/) noexcept : reader_{std::move(source)} {}
 
   [[nodiscard]] Result<bool> load() {
-    for (;;) {
-      const auto shown = reader_.peek();
-      if (!shown) return std::unexpected{shown.error()};
-      const std::string_view text{reinterpret_cast<const char*>(shown->data()), shown->size()};
-      if (text.empty()) break;
-      const std::size_t end = text.find('\n');
-      if (end != std::string_view::npos) return show(text.substr(0, end));
-      partial_.append(text);
-      reader_.consume(text.size());
+    if (partial_.empty()) {
+      if (const auto shown = reader_.peek(); shown) {
+        const std::string_view text = text_of(*shown);
+        if (const std::size_t end = text.find('\n'); end != std::string_view::npos) return show(text.substr(0, end));
+      }
     }
-    line_ = partial_;  // a last line without a newline; a "\r" at its end ends nothing
-    return !line_.empty();
+    return load_across_windows();
   }
   [[nodiscard]] std::string_view current() const noexcept { return line_; }
   void drop() noexcept {
@@ -95,10 +90,38 @@ class LineSource<Reader> {
   }
 
  private:
-  bool show(std::string_view rest) {
-    line_ = partial_.empty() ? rest : partial_.append(rest);
-    reader_.consume(rest.size() + 1);
-    if (line_.ends_with('\r')) line_.remove_suffix(1);
+  [[nodiscard]] static std::string_view text_of(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+
+  // Out of line, so that little is saved and restored for a line that lies in one window.
+  [[nodiscard, gnu::noinline]] Result<bool> load_across_windows() {
+    for (;;) {
+      const auto shown = reader_.peek();
+      if (!shown) return std::unexpected{shown.error()};
+      const std::string_view text = text_of(*shown);
+      if (text.empty()) break;
+      const std::size_t end = text.find('\n');
+      if (end != std::string_view::npos) {
+        partial_.append(text.substr(0, end));
+        reader_.consume(end + 1);
+        line_ = without_return(partial_);
+        return true;
+      }
+      partial_.append(text);
+      reader_.consume(text.size());
+    }
+    line_ = partial_;  // a last line without a newline; a "\r" at its end ends nothing
+    return !line_.empty();
+  }
+
+  [[nodiscard]] static std::string_view without_return(std::string_view line) noexcept {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return line;
+  }
+  bool show(std::string_view line) noexcept {
+    reader_.consume(line.size() + 1);
+    line_ = without_return(line);
     return true;
   }
 
