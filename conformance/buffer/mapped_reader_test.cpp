@@ -551,11 +551,13 @@ BOOST_AUTO_TEST_CASE(a_closed_buffer_and_a_forked_child_say_so) {
   BOOST_TEST(reader.peek().value().size() == 2 * page);
   const int failed = first_failure_in_forked_child([&](auto&& holds) {
     std::array<std::byte, 10> out{};
-    holds(has_failed(reader.peek(), errc::closed));
     holds(has_failed(reader.read_at(5, out), errc::closed));
+    holds(has_failed(reader.peek(), errc::closed));
     holds(reader.tell() == 0);
+    holds(mapped_files() == 0);
   });
   BOOST_TEST(failed == 0);
+  BOOST_TEST(mapped_files() == 1U);
   BOOST_TEST(reader.peek().value().size() == 2 * page);
   BOOST_REQUIRE(buffer.close().has_value());
   std::array<std::byte, 10> out{};
