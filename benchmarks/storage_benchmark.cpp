@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 #include <hybridbuffer/hybrid_buffer.hpp>
+#include <hybridbuffer/mapped_reader.hpp>
 #include <hybridbuffer/view/chunks.hpp>
 #include <hybridbuffer/view/lines.hpp>
 #include <memory>
@@ -22,6 +23,9 @@ using bench::volume;
 
 constexpr std::size_t piece_bytes = 64_KiB;
 constexpr std::size_t staged_bytes = 256_KiB;
+// What mapped readers look at: with appends that divide the threshold each spill is a whole multiple of 2 MiB, and starts at one.
+constexpr std::uint64_t mapped_threshold = 4_MiB;
+constexpr std::size_t mapped_piece_bytes = 16_KiB;
 
 FileStorage files(std::uint64_t reserve_ahead = 16_MiB, std::size_t recycled = 0) {
   return FileStorage{
@@ -85,13 +89,19 @@ const bool s2_512 = bench::add(
 
 // Reading back -------------------------------------------------------------------------------------------------------------------
 
-/// 256 MiB, spilled by appends of 64 KiB, kept for all repetitions; and a file of the same written in pieces of 64 KiB.
+/// 256 MiB, spilled by appends of `size`, kept for all repetitions; and a file of the same written in pieces of 64 KiB.
+template <std::size_t size>
+HybridBuffer<> made_spilled(std::uint64_t threshold) {
+  HybridBuffer made{SpillAt{threshold}, files()};
+  if (!append_pieces<size>(made, volume(256_MiB)) || !made.spill()) std::abort();
+  return made;
+}
 HybridBuffer<>& spilled() {
-  static auto buffer = [] {
-    HybridBuffer made{SpillAt{}, files()};
-    if (!append_pieces<piece_bytes>(made, volume(256_MiB)) || !made.spill()) std::abort();
-    return made;
-  }();
+  static auto buffer = made_spilled<piece_bytes>(SpillAt::default_threshold);
+  return buffer;
+}
+const HybridBuffer<>& spilled_for_mapping() {
+  static const auto buffer = made_spilled<mapped_piece_bytes>(mapped_threshold);
   return buffer;
 }
 const PlainFile& written() {
@@ -144,11 +154,20 @@ const bool r1_chunks = bench::add("R1.chunks", 2,
                                         return read_plain(piece_bytes, [](auto bytes) { benchmark::DoNotOptimize(sum(bytes)); });
                                       });
                                     }},
-                                   {"buffer", [](benchmark::State& state) {
+                                   {"buffer",
+                                    [](benchmark::State& state) {
                                       auto& buffer = spilled();
                                       bench::measure(state, volume(256_MiB), [&] {
                                         if (!buffer.seek(0)) return false;
                                         auto view = chunks(buffer);
+                                        for (const auto chunk : view) benchmark::DoNotOptimize(sum(chunk));
+                                        return view.status().has_value();
+                                      });
+                                    }},
+                                   {"mapped", [](benchmark::State& state) {
+                                      const auto& buffer = spilled_for_mapping();
+                                      bench::measure(state, volume(256_MiB), [&] {
+                                        auto view = chunks(MappedReader{buffer});
                                         for (const auto chunk : view) benchmark::DoNotOptimize(sum(chunk));
                                         return view.status().has_value();
                                       });
@@ -192,15 +211,20 @@ std::span<const std::byte> text_piece() {
   }();
   return std::as_bytes(std::span{text});
 }
+HybridBuffer<> made_spilled_text(std::size_t piece, std::uint64_t threshold) {
+  HybridBuffer made{SpillAt{threshold}, files()};
+  for (std::size_t done = 0; done != text_bytes; done += piece) {
+    if (!made.append(text_piece().subspan(done % piece_bytes, piece))) std::abort();
+  }
+  if (!made.spill()) std::abort();
+  return made;
+}
 HybridBuffer<>& spilled_text() {
-  static auto buffer = [] {
-    HybridBuffer made{SpillAt{}, files()};
-    for (std::size_t done = 0; done != text_bytes; done += piece_bytes) {
-      if (!made.append(text_piece())) std::abort();
-    }
-    if (!made.spill()) std::abort();
-    return made;
-  }();
+  static auto buffer = made_spilled_text(piece_bytes, SpillAt::default_threshold);
+  return buffer;
+}
+const HybridBuffer<>& spilled_text_for_mapping() {
+  static const auto buffer = made_spilled_text(mapped_piece_bytes, mapped_threshold);
   return buffer;
 }
 const PlainFile& written_text() {
@@ -231,6 +255,14 @@ const PlainFile& written_text() {
     total += std::to_integer<unsigned>(**byte);
   }
 }
+[[gnu::noinline]] std::uint64_t sum_bytes(MappedReader<HybridBuffer<>>& reader) {
+  std::uint64_t total = 0;
+  for (;;) {
+    const auto chunk = reader.next_chunk();
+    if (!chunk || chunk->empty()) return total;
+    for (const std::byte byte : *chunk) total += std::to_integer<unsigned>(byte);
+  }
+}
 std::uint64_t text_sum() {
   static const std::uint64_t sum = [] {
     std::uint64_t total = 0;
@@ -252,47 +284,59 @@ const bool r2_bytes = bench::add("R2.bytes", 2,
                                        return sum_bytes(stream.get()) == text_sum();
                                      });
                                    }},
-                                  {"buffer", [](benchmark::State& state) {
+                                  {"buffer",
+                                   [](benchmark::State& state) {
                                      auto& buffer = spilled_text();
                                      bench::measure(state, text_bytes, [&] { return buffer.seek(0) && sum_bytes(buffer) == text_sum(); });
+                                   }},
+                                  {"mapped", [](benchmark::State& state) {
+                                     bench::measure(state, text_bytes, [&] {
+                                       MappedReader reader{spilled_text_for_mapping()};
+                                       return sum_bytes(reader) == text_sum();
+                                     });
                                    }}});
 
-const bool r2_lines = bench::add("R2.lines", 4,
-                                 {{"limit",
-                                   [](benchmark::State& state) {
-                                     bench::measure(state, text_bytes, [] {
-                                       Window window{written_text().descriptor()};
-                                       std::size_t lines_seen = 0;
-                                       std::size_t rest = 0;  // of a line that goes on in the next window
-                                       while (window.fill()) {
-                                         for (;;) {
-                                           const auto bytes = window.bytes();
-                                           const void* end = std::memchr(bytes.data(), '\n', bytes.size());
-                                           if (end == nullptr) break;
-                                           const auto length = static_cast<std::size_t>(static_cast<const char*>(end) - bytes.data());
-                                           benchmark::DoNotOptimize(length + rest);
-                                           rest = 0;
-                                           window.consume(length + 1);
-                                           ++lines_seen;
-                                         }
-                                         rest += window.bytes().size();
-                                       }
-                                       return lines_seen != 0;
-                                     });
-                                   }},
-                                  {"buffer", [](benchmark::State& state) {
-                                     auto& buffer = spilled_text();
-                                     bench::measure(state, text_bytes, [&] {
-                                       if (!buffer.seek(0)) return false;
-                                       auto view = lines(buffer);
-                                       std::size_t lines_seen = 0;
-                                       for (const auto line : view) {
-                                         benchmark::DoNotOptimize(line.size());
-                                         ++lines_seen;
-                                       }
-                                       return view.status() && lines_seen != 0;
-                                     });
-                                   }}});
+template <class View>
+bool count_lines(View view) {
+  std::size_t lines_seen = 0;
+  for (const auto line : view) {
+    benchmark::DoNotOptimize(line.size());
+    ++lines_seen;
+  }
+  return view.status() && lines_seen != 0;
+}
+const bool r2_lines =
+    bench::add("R2.lines", 4,
+               {{"limit",
+                 [](benchmark::State& state) {
+                   bench::measure(state, text_bytes, [] {
+                     Window window{written_text().descriptor()};
+                     std::size_t lines_seen = 0;
+                     std::size_t rest = 0;  // of a line that goes on in the next window
+                     while (window.fill()) {
+                       for (;;) {
+                         const auto bytes = window.bytes();
+                         const void* end = std::memchr(bytes.data(), '\n', bytes.size());
+                         if (end == nullptr) break;
+                         const auto length = static_cast<std::size_t>(static_cast<const char*>(end) - bytes.data());
+                         benchmark::DoNotOptimize(length + rest);
+                         rest = 0;
+                         window.consume(length + 1);
+                         ++lines_seen;
+                       }
+                       rest += window.bytes().size();
+                     }
+                     return lines_seen != 0;
+                   });
+                 }},
+                {"buffer",
+                 [](benchmark::State& state) {
+                   auto& buffer = spilled_text();
+                   bench::measure(state, text_bytes, [&] { return buffer.seek(0) && count_lines(lines(buffer)); });
+                 }},
+                {"mapped", [](benchmark::State& state) {
+                   bench::measure(state, text_bytes, [] { return count_lines(lines(MappedReader{spilled_text_for_mapping()})); });
+                 }}});
 
 constexpr std::size_t random_reads = 4096;
 const std::vector<std::uint64_t>& random_offsets() {
@@ -316,11 +360,21 @@ const bool r3 = bench::add("R3", 6,
                                  return true;
                                });
                              }},
-                            {"buffer", [](benchmark::State& state) {
+                            {"buffer",
+                             [](benchmark::State& state) {
                                auto& buffer = spilled();
                                bench::measure(state, random_reads * bench::page_bytes, [&] {
                                  for (const auto offset : random_offsets()) {
                                    if (buffer.read_at(offset, block(bench::page_bytes)).value_or(0) != bench::page_bytes) return false;
+                                 }
+                                 return true;
+                               });
+                             }},
+                            {"mapped", [](benchmark::State& state) {
+                               MappedReader reader{spilled_for_mapping(), volume(256_MiB)};
+                               bench::measure(state, random_reads * bench::page_bytes, [&] {
+                                 for (const auto offset : random_offsets()) {
+                                   if (reader.read_at(offset, block(bench::page_bytes)).value_or(0) != bench::page_bytes) return false;
                                  }
                                  return true;
                                });

@@ -3,12 +3,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <hybridbuffer/hybrid_buffer.hpp>
+#include <hybridbuffer/mapped_reader.hpp>
+#include <hybridbuffer/view/chunks.hpp>
 #include <hybridbuffer/view/iostream.hpp>
 #include <hybridbuffer/view/lines.hpp>
 #include <hybridbuffer/view/output_iterator.hpp>
 #include <range/v3/algorithm/copy.hpp>
 #include <range/v3/view/filter.hpp>
 #include <range/v3/view/take.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,6 +36,19 @@ void by_lines() {
   const bool complete = view.status().has_value();  // or the error at which the lines ended
   // [lines]
   require(complete && posts == 2 && buffer.tell() == 0, "two lines");
+}
+
+void mapped() {
+  HybridBuffer buffer{SpillAt{64}};
+  require(buffer.append(std::string(100'000, 'x')).has_value(), "append");
+  // [mapped]
+  MappedReader cursor{buffer, 64_MiB};               // at tell(); one window of 64 MiB at most, 8 MiB unless it is said
+  const auto shown = cursor.peek();                  // contiguous bytes, up to the window's end; then consume(n), or next_chunk()
+  auto view = chunks(MappedReader{buffer}, 16_KiB);  // views over it copy nothing, either
+  // [mapped]
+  std::size_t total = 0;
+  for (const std::span<const std::byte> chunk : view) total += chunk.size();
+  require(shown && shown->size() == buffer.size() && view.status() && total == buffer.size(), "mapped bytes");
 }
 
 void as_stream() {
@@ -62,6 +78,7 @@ void through_an_iterator() {
 
 int main() {
   by_lines();
+  mapped();
   as_stream();
   through_an_iterator();
   return 0;

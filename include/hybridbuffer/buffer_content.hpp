@@ -118,6 +118,14 @@ class BufferContent {
     return {};
   }
 
+  /// The contiguous bytes in memory from `offset` on, on their way to storage or not; none where they are in storage alone.
+  /// Requires: stored().begin() ≤ offset < size().
+  [[nodiscard]] std::span<const std::byte> chunk_in_memory(std::uint64_t offset) const noexcept {
+    if (offset >= stored_.end()) return tail_.chunk_at(offset - stored_.end());
+    if constexpr (overlaps) return stored_.chunk_in_flight(offset);
+    else return {};
+  }
+
   // Appending --------------------------------------------------------------------------------------------------------------------
 
   /// How many bytes add() takes.

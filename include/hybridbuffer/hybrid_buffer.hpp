@@ -375,6 +375,7 @@ class HybridBuffer {
   [[nodiscard]] Result<void> truncate(std::uint64_t size) {
     if (!open_) return failure(errc::closed, "truncate");
     if (size < first_offset_ || size > this->size()) return failure(errc::invalid_argument, "truncate", "outside the buffer's content");
+    ++changes_;
     window_.move_to(std::min(tell(), size));
     content_.truncate(size);
     read_position_.reset();
@@ -430,6 +431,8 @@ class HybridBuffer {
  private:
   template <class Buffer>
   friend class BufferReader;
+  template <class Buffer>
+  friend class MappedReader;
   template <class Buffer, class Container>
   friend Result<void> detail::read_until(Buffer&, std::byte, Container&);
 
@@ -445,6 +448,7 @@ class HybridBuffer {
 
   // Memory may move, or go to storage, with the call that follows; what was read ahead from storage stays as it is.
   void forget_memory_window() noexcept {
+    ++changes_;
     if (!window_.empty() && tell() >= content_.stored().end()) window_.move_to(tell());
   }
   void return_to(std::uint64_t position) noexcept { window_.move_to(position); }
@@ -549,6 +553,7 @@ class HybridBuffer {
   }
 
   [[nodiscard]] Result<void> remove_content() {
+    ++changes_;
     window_.move_to(0);
     first_offset_ = 0;
     read_position_.reset();
@@ -564,6 +569,7 @@ class HybridBuffer {
   [[no_unique_address]] stored_position read_position_{};  // where sequential reads of storage stand
   detail::Owned<std::byte[]> read_ahead_{};
   std::uint64_t publish_copied_ = 0;
+  std::uint64_t changes_ = 0;  // calls that may have ended a span that somebody was shown
   bool open_ = true;
 };
 

@@ -31,6 +31,7 @@ class OverlappedExtents {
 
  public:
   using Position = typename Extents::Position;  ///< As StoredExtents::Position.
+  using Range = typename Extents::Range;        ///< As StoredExtents::Range.
 
   OverlappedExtents() noexcept = default;
   OverlappedExtents(OverlappedExtents&& other) noexcept : OverlappedExtents{} { take(other); }
@@ -127,6 +128,22 @@ class OverlappedExtents {
     }
     if (!out.empty()) flight_->copy_out(static_cast<std::size_t>(offset - flight_begin_), out);
     return {};
+  }
+
+  /// The contiguous bytes in flight from `offset` on; none where they are stored. Requires: begin() ≤ offset < end().
+  [[nodiscard]] std::span<const std::byte> chunk_in_flight(std::uint64_t offset) const noexcept {
+    if (!flight_ || offset < flight_begin_) return {};
+    return chunk_at(*flight_, static_cast<std::size_t>(offset - flight_begin_));
+  }
+
+  /// As StoredExtents::range_at(), for bytes that are not in flight. Waits for the worker; no backend in a forked child whose parent's
+  /// worker has it.
+  [[nodiscard]] Range range_at(std::uint64_t offset) const noexcept {
+    if (flight_) {
+      worker_.wait();
+      if (worker_.is_lost()) return {};
+    }
+    return extents_.range_at(offset);
   }
 
   /// As StoredExtents::transfer_to(). `unsupported` for bytes in flight.

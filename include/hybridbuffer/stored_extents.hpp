@@ -108,6 +108,16 @@ class StoredExtents {
   /// A cursor's place in the store, kept between its reads; see Location::Position.
   using Position = typename Location::Position;
 
+  /// Bytes in one piece of one stored object. An object that has the same id later holds them where they are now, unaltered.
+  struct Range {
+    const Backend* backend = nullptr;
+    std::uint64_t id = 0;
+    std::uint64_t offset = 0;  ///< in the object
+    std::uint64_t length = 0;
+    std::uint64_t object_begin = 0;  ///< below it everything was discarded
+    std::uint64_t object_end = 0;    ///< its committed size
+  };
+
   StoredExtents() noexcept = default;
   StoredExtents(StoredExtents&& other) noexcept
       : extents_{std::move(other.extents_)},
@@ -223,6 +233,19 @@ class StoredExtents {
       offset += count;
     }
     return {};
+  }
+
+  /// Where the bytes from the absolute offset on are kept, up to an extent's end. Requires: begin() ≤ offset < end().
+  [[nodiscard]] Range range_at(std::uint64_t offset) const noexcept {
+    const auto extent = extent_at(offset);
+    const Location& location = *extent->location;
+    const std::uint64_t inside = offset - extent->begin;
+    return {.backend = &location.backend,
+            .id = location.id,
+            .offset = extent->stored_offset + inside,
+            .length = extent->length - inside,
+            .object_begin = location.discarded,
+            .object_end = location.committed};
   }
 
   /// Moves bytes from `offset` on to `descriptor` without passing them through user memory, up to `length` and to an extent's end.

@@ -42,6 +42,30 @@ class ChunkSource {
   std::size_t filled_ = 0;
 };
 
+/// Of a reader with windows it shows these themselves, cut to blocks.
+template <window_reader Reader>
+class ChunkSource<Reader> {
+ public:
+  using value_type = std::vector<std::byte>;
+
+  ChunkSource(Reader source, std::size_t chunk_bytes) : reader_{std::move(source)}, size_{std::max<std::size_t>(chunk_bytes, 1)} {}
+
+  [[nodiscard]] Result<bool> load() {
+    const auto shown = reader_.peek();
+    if (!shown) return std::unexpected{shown.error()};
+    chunk_ = shown->first(std::min(shown->size(), size_));
+    reader_.consume(chunk_.size());
+    return !chunk_.empty();
+  }
+  [[nodiscard]] std::span<const std::byte> current() const noexcept { return chunk_; }
+  void drop() noexcept { chunk_ = {}; }
+
+ private:
+  Reader reader_;
+  std::size_t size_;
+  std::span<const std::byte> chunk_{};
+};
+
 template <reader Reader>
 using Chunks = SourceView<ChunkSource<Reader>>;  ///< What chunks() returns.
 
@@ -56,7 +80,7 @@ inline constexpr std::size_t default_chunk_bytes = std::size_t{64} << 10U;  ///<
 ///
 /// Requires: the buffer is neither moved from nor destroyed while the view is used. 0 counts as 1.
 /// Errors:   in status(), those of HybridBuffer::read_at(); the chunk in which one occurs is not shown. std::bad_alloc.
-/// Cost:     one copy into the view's block. To look without a copy, consume: HybridBuffer::next_chunk().
+/// Cost:     one copy into the view's block. To look without a copy, pass a MappedReader, or consume: HybridBuffer::next_chunk().
 template <has_independent_readers Buffer>
 [[nodiscard]] auto chunks(const Buffer& buffer, std::size_t chunk_bytes = default_chunk_bytes) {
   auto source = buffer.open_reader();
@@ -65,7 +89,8 @@ template <has_independent_readers Buffer>
 template <has_independent_readers Buffer>
 void chunks(const Buffer&& buffer, std::size_t chunk_bytes = default_chunk_bytes) = delete;
 
-/// The same over any reader, from where it stands. The view owns it.
+/// The same over any reader, from where it stands. The view owns it. Of a MappedReader nothing is copied: its windows are shown in spans
+/// of at most `chunk_bytes`, which the buffer's next call that is not const invalidates as well.
 template <reader Reader>
   requires(!has_independent_readers<Reader>)
 [[nodiscard]] Chunks<Reader> chunks(Reader source, std::size_t chunk_bytes = default_chunk_bytes) {

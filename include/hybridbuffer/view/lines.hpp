@@ -65,6 +65,71 @@ class LineSource {
   std::string_view line_{};  // in block_ or partial_
 };
 
+/// Of a reader with windows it shows lines that lie in one window there. Nothing of a window is kept from one line to the next: what the
+/// buffer did meanwhile may have ended it.
+template <window_reader Reader>
+class LineSource<Reader> {
+ public:
+  using value_type = std::string;
+
+  LineSource(Reader source, std::size_t /*block_bytes*/) noexcept : reader_{std::move(source)} {}
+
+  [[nodiscard]] Result<bool> load() {
+    if (partial_.empty()) {
+      if (const auto shown = reader_.peek(); shown) {
+        const std::string_view text = text_of(*shown);
+        if (const std::size_t end = text.find('\n'); end != std::string_view::npos) return show(text.substr(0, end));
+      }
+    }
+    return load_across_windows();
+  }
+  [[nodiscard]] std::string_view current() const noexcept { return line_; }
+  void drop() noexcept {
+    line_ = {};
+    partial_.clear();
+  }
+
+ private:
+  [[nodiscard]] static std::string_view text_of(std::span<const std::byte> bytes) noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+
+  // Out of line, so that little is saved and restored for a line that lies in one window.
+  [[nodiscard, gnu::noinline]] Result<bool> load_across_windows() {
+    for (;;) {
+      const auto shown = reader_.peek();
+      if (!shown) return std::unexpected{shown.error()};
+      const std::string_view text = text_of(*shown);
+      if (text.empty()) break;
+      const std::size_t end = text.find('\n');
+      if (end != std::string_view::npos) {
+        partial_.append(text.substr(0, end));
+        reader_.consume(end + 1);
+        line_ = without_return(partial_);
+        return true;
+      }
+      partial_.append(text);
+      reader_.consume(text.size());
+    }
+    line_ = partial_;  // a last line without a newline; a "\r" at its end ends nothing
+    return !line_.empty();
+  }
+
+  [[nodiscard]] static std::string_view without_return(std::string_view line) noexcept {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return line;
+  }
+  bool show(std::string_view line) noexcept {
+    reader_.consume(line.size() + 1);
+    line_ = without_return(line);
+    return true;
+  }
+
+  Reader reader_;
+  std::string partial_{};    // the start of a line that began in an earlier window
+  std::string_view line_{};  // in a window or partial_
+};
+
 template <reader Reader>
 using Lines = SourceView<LineSource<Reader>>;  ///< What lines() returns.
 
@@ -89,7 +154,8 @@ template <has_independent_readers Buffer>
 template <has_independent_readers Buffer>
 void lines(const Buffer&& buffer, std::size_t block_bytes = default_line_block_bytes) = delete;
 
-/// The same over any reader, from where it stands. The view owns it.
+/// The same over any reader, from where it stands. The view owns it. Of a MappedReader only lines that cross a window's end are copied;
+/// the others are invalidated by the buffer's next call that is not const as well, and `block_bytes` means nothing.
 template <reader Reader>
   requires(!has_independent_readers<Reader>)
 [[nodiscard]] Lines<Reader> lines(Reader source, std::size_t block_bytes = default_line_block_bytes) {

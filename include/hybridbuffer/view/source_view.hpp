@@ -31,6 +31,13 @@ concept has_independent_readers = requires(const B& buffer) {
   { buffer.open_reader() } -> reader;
 };
 
+/// A reader that shows bytes where they are: a MappedReader. What peek() shows stays until the next peek().
+template <class R>
+concept window_reader = reader<R> && !has_independent_readers<R> && requires(R& source, std::size_t count) {
+  { source.peek() } -> std::same_as<Result<std::span<const std::byte>>>;
+  { source.consume(count) } noexcept;
+};
+
 /// Reads once, and does not believe a source that claims more than it was asked for.
 template <reader Reader>
 [[nodiscard]] Result<std::size_t> read_some_of(Reader& source, std::span<std::byte> out) {
