@@ -17,7 +17,7 @@
 #include <sys/types.h>
 #include <utility>
 
-namespace hybridbuffer {
+namespace hybridbuffer::inline v0_1 {
 
 /// An independent cursor over a buffer that shows stored bytes where the backend keeps them, through its `map`, instead of copying them.
 /// A Reader and a Seeker.
@@ -258,4 +258,4 @@ class MappedReader {
   typename Buffer::stored_position stored_position_{};
 };
 
-}  // namespace hybridbuffer
+}  // namespace hybridbuffer::inline v0_1
