@@ -41,16 +41,20 @@ struct Group {
   std::string name;
   std::int64_t rounds;  // of each case in a repetition
   std::vector<Case> cases;
-  bool has_threads = false;  // whose processor time counts as well
+  bool has_threads = false;      // whose processor time counts as well
+  bool is_on_the_clock = false;  // others do the work: it counts how long that takes
 };
 inline std::vector<Group>& groups() {
   static std::vector<Group> all;
   return all;
 }
 /// For a variable at namespace scope.
-[[nodiscard]] inline bool add(std::string name, std::int64_t rounds, std::vector<Case> cases, bool has_threads = false) {
-  groups().push_back({std::move(name), rounds, std::move(cases), has_threads});
+[[nodiscard]] inline bool add(Group group) {
+  groups().push_back(std::move(group));
   return true;
+}
+[[nodiscard]] inline bool add(std::string name, std::int64_t rounds, std::vector<Case> cases, bool has_threads = false) {
+  return add({std::move(name), rounds, std::move(cases), has_threads});
 }
 
 /// A volume as it is measured, small in a quick run. Requires: a multiple of 64 MiB, or less than 16 MiB.

@@ -40,6 +40,7 @@ void register_group(const bench::Group& group) {
       auto* registered = benchmark::RegisterBenchmark(name.c_str(), one.run);
       registered->Iterations(bench::settings().quick ? 1 : group.rounds);
       if (group.has_threads) registered->MeasureProcessCPUTime();
+      if (group.is_on_the_clock) registered->UseRealTime();
     }
   }
 }

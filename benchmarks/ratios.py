@@ -1,6 +1,6 @@
 """Pairs what the benchmarks measured in turn, and holds the medians of the ratios against the goals.
 
-    ratios.py FILE.json…      the output of the paired programs (--benchmark_format=json)
+    ratios.py [--s3] FILE.json…      the output of the paired programs (--benchmark_format=json); --s3: of s3_benchmark
 
 One line a goal: `A1 1.18 goal <= 1.20 ok`. `near` is up to 15 % beyond the goal; more than that is `FAIL`, and the exit code is 1. A
 goal that nothing was measured for fails as well, and so does a case that failed.
@@ -16,7 +16,8 @@ FAILING = 1.15
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """`value` of the ratio of times subject / limit ("time"), of the speeds ("speed"), or of a counter of the subject."""
+    """`value` of the ratio of times subject / limit ("time"), of the speeds ("speed"; "speed on the clock" for what others do
+    meanwhile), or of a counter of the subject."""
 
     name: str
     what: str
@@ -28,7 +29,7 @@ class Goal:
 
     @property
     def is_upper(self):
-        return self.kind not in ("speed", "worst", "throughput")
+        return self.kind not in ("speed", "speed on the clock", "worst", "throughput")
 
     def verdict(self, value):
         beyond = value / self.bound if self.is_upper else self.bound / value
@@ -75,6 +76,14 @@ GOALS = [
     Goal("C1.threads", "2 threads, throughput / of one", "C1.threads", "two", "one", "throughput", 1.8),
     Goal("G1", "cost a byte of 2 GiB / of 64 MiB", "G1", "largest", "64m", "time a byte", 1.1),
 ]
+# The memory is what S3Options documents: as many parts, or ranges, as are under way, and one; beside it libcurl's buffers of each request.
+S3_GOALS = [
+    Goal("S3.write", "256 MiB in parts, speed / libcurl, bodies signed", "S3.write", "storage", "limit", "speed on the clock", 0.8),
+    Goal("S3.unsigned", "the same / libcurl, bodies not signed", "S3.write", "storage", "unsigned", "speed on the clock", 0.8),
+    Goal("S3.read", "256 MiB in ranges, speed / libcurl", "S3.read", "storage", "limit", "speed on the clock", 0.8),
+    Goal("S3.write.memory", "the most memory of a writer, MiB", "S3.write", "storage", "limit", "memory_MiB", 8 * (4 + 1) + 4 / 2),
+    Goal("S3.read.memory", "the most memory of a reader, MiB", "S3.read", "storage", "limit", "memory_MiB", 4 * (4 + 1) + 4 / 2),
+]
 
 
 class Measured:
@@ -114,6 +123,8 @@ def ratio(kind, subject, limit):
         return subject["cpu_time"] / limit["cpu_time"]
     if kind == "speed":
         return limit["cpu_time"] / subject["cpu_time"]
+    if kind == "speed on the clock":
+        return limit["real_time"] / subject["real_time"]
     if kind in ("time a byte", "throughput"):
         speeds = subject["bytes_per_second"], limit["bytes_per_second"]
         return speeds[1] / speeds[0] if kind == "time a byte" else 2 * speeds[0] / speeds[1]
@@ -124,14 +135,15 @@ def main(arguments):
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 2
+    goals = S3_GOALS if arguments[0] == "--s3" else GOALS
     measured = Measured()
-    for name in arguments:
+    for name in arguments[goals is S3_GOALS :]:
         with open(name, encoding="utf-8") as file:
             measured.read(file.read())
     failed = bool(measured.errors)
     for error in measured.errors:
         print(f"error: {error}", file=sys.stderr)
-    for goal in GOALS:
+    for goal in goals:
         value = measured.value(goal)
         sign = "<=" if goal.is_upper else ">="
         if value is None:

@@ -55,6 +55,8 @@ class PeakMemory {
     const std::uint64_t now = kilobytes_line("/proc/self/status", resets_ ? "VmHWM" : "VmRSS");
     peak_ = now > peak_ ? now : peak_;
   }
+  /// What it took at most beyond what it took before, seen by the last look().
+  [[nodiscard]] std::uint64_t growth() const { return peak_ > before_ ? peak_ - before_ : 0; }
   /// Ends it, with everything released that was made meanwhile. What stays is the store's, if it is in this process.
   [[nodiscard]] std::uint64_t excess() const {
     const std::uint64_t after = resting();

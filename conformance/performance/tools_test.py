@@ -20,13 +20,13 @@ def measured(group, repetition, case, time, **more):
     return {"name": f"{group}/{repetition}/{case}", "cpu_time": time, "real_time": 2 * time, "bytes_per_second": 1e12 / time, **more}
 
 
-def goals_met(ratios):
-    """Figures with which every goal is met exactly, in three repetitions on a processor whose speed changes between them."""
+def goals_met(goals):
+    """Figures with which every one of these goals is met exactly, in three repetitions on a processor whose speed changes between them."""
     entries = []
     for speed in range(3):
         unit = 100.0 * (1 + speed)
         seen = {}
-        for goal in ratios.GOALS:
+        for goal in goals:
             if goal.kind == "worst":
                 entries += [measured(goal.group, speed, "fast", unit), measured(goal.group, speed, "slow", unit / goal.bound)]
                 continue
@@ -36,6 +36,9 @@ def goals_met(ratios):
                 subject.update(cpu_time=unit * goal.bound, bytes_per_second=1e12 / (unit * goal.bound))
             elif goal.kind == "speed":
                 subject["cpu_time"] = unit / goal.bound
+            elif goal.kind == "speed on the clock":
+                of_limit = seen[goal.group, goal.limit]["real_time"]
+                subject["real_time"] = of_limit / goal.bound
             elif goal.kind == "throughput":
                 subject["bytes_per_second"] = 1e12 / unit * goal.bound / 2
             else:
@@ -55,27 +58,28 @@ class Tools(unittest.TestCase):
         path.write_text(json.dumps({"context": {"date": "today", "num_cpus": 2}, "benchmarks": entries}))
         return str(path)
 
-    def judge(self, entries):
+    def judge(self, entries, *options):
         import ratios
 
         text = io.StringIO()
         with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
-            code = ratios.main([self.write("measured.json", entries)])
+            code = ratios.main([*options, self.write("measured.json", entries)])
         return code, text.getvalue()
 
     def test_a_line_for_each_goal_and_all_met(self):
         import ratios
 
-        code, text = self.judge(goals_met(ratios))
-        self.assertEqual(code, 0, text)
-        self.assertEqual(len(text.splitlines()), len(ratios.GOALS))
-        for line in text.splitlines():
-            self.assertRegex(line, r"^\S+ +[\d.]+ goal (<=|>=) [\d.]+ +ok ")
+        for goals, options in ((ratios.GOALS, []), (ratios.S3_GOALS, ["--s3"])):
+            code, text = self.judge(goals_met(goals), *options)
+            self.assertEqual(code, 0, text)
+            self.assertEqual(len(text.splitlines()), len(goals))
+            for line in text.splitlines():
+                self.assertRegex(line, r"^\S+ +[\d.]+ goal (<=|>=) [\d.]+ +ok ")
 
     def test_each_goal_is_near_at_ten_percent_beyond_and_fails_at_twenty(self):
         import ratios
 
-        for goal in ratios.GOALS:
+        for goal in [*ratios.GOALS, *ratios.S3_GOALS]:
             for beyond, verdict in ((1.1, "near"), (1.2, "FAIL")):
                 value = goal.bound * beyond if goal.is_upper else goal.bound / beyond
                 self.assertEqual(goal.verdict(value), verdict, goal.name)
@@ -84,7 +88,7 @@ class Tools(unittest.TestCase):
     def test_a_slower_subject_fails_by_name(self):
         import ratios
 
-        entries = goals_met(ratios)
+        entries = goals_met(ratios.GOALS)
         for entry in entries:
             if entry["name"].startswith("A1/") and entry["name"].endswith("/buffer"):
                 entry["cpu_time"] *= 1.2
@@ -92,10 +96,25 @@ class Tools(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertEqual([line.split()[0] for line in text.splitlines() if " FAIL " in line], ["A1"])
 
+    def test_a_slower_store_fails_by_the_clock_alone(self):
+        import ratios
+
+        entries = goals_met(ratios.S3_GOALS)
+        for entry in entries:
+            if entry["name"].startswith("S3.read/") and entry["name"].endswith("/storage"):
+                entry["cpu_time"] *= 9
+        self.assertEqual(self.judge(entries, "--s3")[0], 0)
+        for entry in entries:
+            if entry["name"].startswith("S3.read/") and entry["name"].endswith("/storage"):
+                entry["real_time"] *= 1.2
+        code, text = self.judge(entries, "--s3")
+        self.assertEqual(code, 1)
+        self.assertEqual([line.split()[0] for line in text.splitlines() if " FAIL " in line], ["S3.read"])
+
     def test_what_is_missing_or_went_wrong_fails(self):
         import ratios
 
-        entries = goals_met(ratios)
+        entries = goals_met(ratios.GOALS)
         code, text = self.judge([entry for entry in entries if not entry["name"].startswith("R3/")])
         self.assertEqual(code, 1)
         self.assertIn("R3               not measured", text)
@@ -107,7 +126,7 @@ class Tools(unittest.TestCase):
         import ratios
 
         sources = "".join(path.read_text() for path in PLACE.glob("*_benchmark.cpp"))
-        for goal in ratios.GOALS:
+        for goal in [*ratios.GOALS, *ratios.S3_GOALS]:
             self.assertIn(f'"{goal.group}"', sources)
             for case in {goal.subject, goal.limit} - {"*"}:
                 self.assertTrue(f'"{case}"' in sources or f'"{case.rsplit("_", 1)[0]}"' in sources, case)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "s3_support.hpp"
+
 #include <hybridbuffer/backend/s3.hpp>
 #include <hybridbuffer/conformance/harness.hpp>
 
@@ -24,13 +26,6 @@ namespace hybridbuffer::testing {
 
 /// The gateway that the program's first process started, for the processes that it starts.
 inline constexpr const char* gateway_variable = "HYBRIDBUFFER_TEST_S3_GATEWAY";
-
-inline S3Options options_for(const servers::S3Endpoint& endpoint, std::uint16_t port) {
-  S3Options options{.bucket = endpoint.bucket, .endpoint = "http://127.0.0.1:" + std::to_string(port), .region = endpoint.region};
-  options.credentials = fixed_credentials({.access_key = endpoint.access_key, .secret_key = endpoint.secret_key});
-  options.proxy = "";
-  return options;
-}
 
 class S3Harness {
  public:

@@ -49,7 +49,7 @@ struct S3RetryOptions {
 ///     S3Options options{.bucket = "spill", .prefix = "app/", .endpoint = "https://ceph.example:7480", .region = "default"};
 ///
 /// Memory of a writer: at most part_bytes · (parallel_parts + 1), and no more than what was written. Of a reader: at most
-/// range_bytes · (parallel_ranges + 1), and no more than the object's size.
+/// range_bytes · (parallel_ranges + 1), and no more than the object's size. Beside that libcurl has buffers of 512 KiB a request under way.
 struct S3Options {
   std::string bucket{};                               ///< The name of the bucket.
   std::string prefix{};                               ///< what all object names begin with
