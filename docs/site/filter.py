@@ -54,7 +54,7 @@ KNOWN = {
     "level": "How much time to spend.",
     "storage_type": "The storage that makes these.",
     **dict.fromkeys(["Writer", "Reader", "ReaderAt", "Seeker", "Window"], "The handle of that kind."),
-    **dict.fromkeys(["allocate", "release", "allocate_table", "release_table", "retained_table_bytes", "chunk_bytes"], CHUNKS),
+    **dict.fromkeys(["allocate", "release", "allocate_small", "release_small", "small_bytes", "allocate_table", "release_table", "retained_table_bytes", "chunk_bytes"], CHUNKS),
     **dict.fromkeys(
         ["begin", "end", "value_type", "difference_type", "pointer", "reference", "iterator_category", "iterator_concept", "empty"], RANGE
     ),

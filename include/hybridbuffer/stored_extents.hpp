@@ -110,12 +110,12 @@ class StoredExtents {
 
   /// Bytes in one piece of one stored object. An object that has the same id later holds them where they are now, unaltered.
   struct Range {
-    const Backend* backend = nullptr;
-    std::uint64_t id = 0;
-    std::uint64_t offset = 0;  ///< in the object
-    std::uint64_t length = 0;
-    std::uint64_t object_begin = 0;  ///< below it everything was discarded
-    std::uint64_t object_end = 0;    ///< its committed size
+    const Backend* backend = nullptr;  ///< of the location; null: nobody may ask it
+    std::uint64_t id = 0;              ///< of the object
+    std::uint64_t offset = 0;          ///< in the object
+    std::uint64_t length = 0;          ///< up to an extent's end
+    std::uint64_t object_begin = 0;    ///< below it everything was discarded
+    std::uint64_t object_end = 0;      ///< its committed size
   };
 
   StoredExtents() noexcept = default;
