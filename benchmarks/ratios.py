@@ -76,13 +76,13 @@ GOALS = [
     Goal("C1.threads", "2 threads, throughput / of one", "C1.threads", "two", "one", "throughput", 1.8),
     Goal("G1", "cost a byte of 2 GiB / of 64 MiB", "G1", "largest", "64m", "time a byte", 1.1),
 ]
-# The memory is what S3Options documents: as many parts, or ranges, as are under way, and one; beside it libcurl's buffers of each request.
+# The memory is what S3Options documents: as many parts, or ranges, as are under way, and one. libcurl's buffers come on top.
 S3_GOALS = [
     Goal("S3.write", "256 MiB in parts, speed / libcurl, bodies signed", "S3.write", "storage", "limit", "speed on the clock", 0.8),
     Goal("S3.unsigned", "the same / libcurl, bodies not signed", "S3.write", "storage", "unsigned", "speed on the clock", 0.8),
     Goal("S3.read", "256 MiB in ranges, speed / libcurl", "S3.read", "storage", "limit", "speed on the clock", 0.8),
-    Goal("S3.write.memory", "the most memory of a writer, MiB", "S3.write", "storage", "limit", "memory_MiB", 8 * (4 + 1) + 4 / 2),
-    Goal("S3.read.memory", "the most memory of a reader, MiB", "S3.read", "storage", "limit", "memory_MiB", 4 * (4 + 1) + 4 / 2),
+    Goal("S3.write.memory", "the most memory of a writer, MiB", "S3.write", "storage", "limit", "memory_MiB", 8 * (4 + 1)),
+    Goal("S3.read.memory", "the most memory of a reader, MiB", "S3.read", "storage", "limit", "memory_MiB", 4 * (4 + 1)),
 ]
 
 
@@ -135,9 +135,12 @@ def main(arguments):
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 2
-    goals = S3_GOALS if arguments[0] == "--s3" else GOALS
+    goals = GOALS
+    if arguments[0] == "--s3":
+        goals = S3_GOALS
+        arguments = arguments[1:]
     measured = Measured()
-    for name in arguments[goals is S3_GOALS :]:
+    for name in arguments:
         with open(name, encoding="utf-8") as file:
             measured.read(file.read())
     failed = bool(measured.errors)

@@ -2,6 +2,7 @@
 #define BOOST_TEST_DYN_LINK
 #include <boost/test/unit_test.hpp>
 
+#include "../support/forked_child.hpp"
 #include "../support/system_faults.hpp"
 #include "file_support.hpp"
 
@@ -192,6 +193,45 @@ BOOST_AUTO_TEST_CASE(kept_files_are_bounded_counted_reused_shared_by_copies_and_
   BOOST_TEST(keeping.recycled().bytes == 0U);
   BOOST_TEST(only_unnamed_file(directory.path()).size() != 0U);
   BOOST_TEST(shows(location, pattern(mebi / 2, 2)));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_kept_file_holds_is_counted_anew_when_it_may_have_changed) {
+  const FileStorage keeping{{.directory = directory.path(), .reserve_ahead = 0, .recycled_files = 1, .recycled_bytes = 3 * mebi}};
+  auto location = make_backend(keeping);
+  const auto kept_after = [&](std::size_t size, auto&& change) {
+    BOOST_TEST_REQUIRE(store(location.create(), pattern(size)).has_value());
+    BOOST_TEST_REQUIRE(change().has_value());
+    BOOST_TEST_REQUIRE(location.remove().has_value());
+    BOOST_TEST_REQUIRE(keeping.recycled().files == 1U);
+    return keeping.recycled().bytes;
+  };
+  const auto nothing = [] { return Result<void>{}; };
+  const std::uint64_t first = kept_after(100'000, nothing);
+  BOOST_TEST(first >= 100'000U);
+  BOOST_TEST(first <= 100'000 + 64 * kibi);
+  {
+    const SystemFaults watch;
+    BOOST_TEST(kept_after(10, nothing) == first);
+    BOOST_TEST(watch.count(SystemCall::status) == 0U);  // the same storage
+  }
+  BOOST_TEST(kept_after(2 * mebi, nothing) >= 2 * mebi);
+  BOOST_TEST(kept_after(2 * mebi, [&] { return location.discard(0, mebi); }) <= mebi + 64 * kibi);
+  BOOST_TEST(kept_after(2 * mebi, nothing) >= 2 * mebi);
+  BOOST_TEST(kept_after(2 * mebi, [&] { return location.shrink(4 * kibi); }) <= 64 * kibi);
+  BOOST_TEST_REQUIRE(store(location.create(), pattern(4 * mebi)).has_value());
+  BOOST_TEST_REQUIRE(location.remove().has_value());
+  BOOST_TEST(keeping.recycled().files == 0U);  // more than the bound
+}
+
+BOOST_AUTO_TEST_CASE(files_are_kept_by_the_process_that_uses_the_storage_first) {
+  const FileStorage keeping{{.directory = directory.path(), .recycled_files = 1}};
+  const auto keeps = [&] {
+    auto location = make_backend(keeping);
+    return store(location.create(), pattern(10'000)).has_value() && location.remove().has_value() && keeping.recycled().files == 1;
+  };
+  BOOST_TEST(first_failure_in_forked_child([&](auto&& holds) { holds(keeps()); }) == 0);
+  BOOST_TEST(keeps());
+  BOOST_TEST(first_failure_in_forked_child([&](auto&& holds) { holds(!keeps()); }) == 0);  // its parent's lists are not its own
 }
 
 BOOST_AUTO_TEST_CASE(what_was_claimed_for_the_past_of_a_reused_file_is_given_back_before_a_full_disk_is_reported) {

@@ -4,6 +4,7 @@
 #include <hybridbuffer/buffer_reader.hpp>
 #include <hybridbuffer/buffer_stats.hpp>
 #include <hybridbuffer/defaults.hpp>
+#include <hybridbuffer/detail/buffer_parts.hpp>
 #include <hybridbuffer/detail/descriptor.hpp>
 #include <hybridbuffer/detail/owned.hpp>
 #include <hybridbuffer/detail/read_window.hpp>
@@ -572,38 +573,6 @@ class HybridBuffer {
   std::uint64_t changes_ = 0;  // calls that may have ended a span that somebody was shown
   bool open_ = true;
 };
-
-/// The parts that a buffer is composed of.
-enum class BufferPart : std::uint8_t { memory, spill, storage };
-
-namespace detail {
-
-// A part that is nearly a policy counts as one, so that what it lacks is explained.
-template <class P>
-concept resembles_spill_policy = has_decide<P> || has_room<P> || has_settle<P>;
-template <class P>
-concept resembles_memory_policy = has_prepare<P> || has_commit<P> || has_chunks<P> || has_copy_out<P>;
-
-template <class P>
-inline constexpr BufferPart part_kind = resembles_memory_policy<P>  ? BufferPart::memory
-                                        : resembles_spill_policy<P> ? BufferPart::spill
-                                                                    : BufferPart::storage;
-
-// The part of that kind among `Parts`, else `Default`. Nothing but the answer is instantiated.
-template <BufferPart kind, class Default, class... Parts>
-struct part_or : std::type_identity<Default> {};
-template <BufferPart kind, class Default, class First, class... Rest>
-struct part_or<kind, Default, First, Rest...>
-    : std::conditional_t<part_kind<First> == kind, std::type_identity<First>, part_or<kind, Default, Rest...>> {};
-
-template <class... Parts>
-using memory_part = typename part_or<BufferPart::memory, DefaultMemoryPolicy, Parts...>::type;
-template <class... Parts>
-using spill_part = typename part_or<BufferPart::spill, DefaultSpillPolicy, Parts...>::type;
-template <class... Parts>
-using storage_part = typename part_or<BufferPart::storage, default_storage_t<DefaultBackend>, Parts...>::type;
-
-}  // namespace detail
 
 // All three parts as they are given, so that a wrong one is explained; of fewer, each in the place that its concept says.
 /// All parts are the default ones.

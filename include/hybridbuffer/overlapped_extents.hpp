@@ -3,6 +3,7 @@
 #include <hybridbuffer/detail/without_exceptions.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/memory/memory_policy.hpp>
+#include <hybridbuffer/spill_content.hpp>
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/stored_extents.hpp>
 
