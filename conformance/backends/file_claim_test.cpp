@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE file_claim
-#define BOOST_TEST_DYN_LINK
 #include <boost/test/unit_test.hpp>
 
 #include "../support/forked_child.hpp"

@@ -1,7 +1,3 @@
-#define BOOST_TEST_MODULE buffer_allocation
-#ifndef BOOST_TEST_DYN_LINK
-#define BOOST_TEST_DYN_LINK
-#endif
 #include "allocation_plan.hpp"
 #include "fault_sweep.hpp"
 

@@ -1,7 +1,3 @@
-#define BOOST_TEST_MODULE buffer_concurrency
-#ifndef BOOST_TEST_DYN_LINK
-#define BOOST_TEST_DYN_LINK
-#endif
 #include "fault_storage.hpp"
 #include "fault_support.hpp"
 

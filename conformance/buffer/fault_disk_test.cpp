@@ -1,8 +1,3 @@
-#define BOOST_TEST_MODULE buffer_fault_disk
-#define BOOST_TEST_NO_MAIN
-#ifndef BOOST_TEST_DYN_LINK
-#define BOOST_TEST_DYN_LINK
-#endif
 #include "../support/forked_child.hpp"
 #include "fault_support.hpp"
 

@@ -1,7 +1,3 @@
-#define BOOST_TEST_MODULE buffer_fault
-#ifndef BOOST_TEST_DYN_LINK
-#define BOOST_TEST_DYN_LINK
-#endif
 #include "fault_sweep.hpp"
 #include "model_random.hpp"
 

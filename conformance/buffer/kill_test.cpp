@@ -1,7 +1,3 @@
-#define BOOST_TEST_MODULE buffer_kill
-#ifndef BOOST_TEST_DYN_LINK
-#define BOOST_TEST_DYN_LINK
-#endif
 #include "fault_support.hpp"
 
 #include <hybridbuffer/hybrid_buffer.hpp>

@@ -1,7 +1,3 @@
-#define BOOST_TEST_MODULE buffer_mapped_reader
-#ifndef BOOST_TEST_DYN_LINK
-#define BOOST_TEST_DYN_LINK
-#endif
 #include "../../docs/examples/minimal_backend.hpp"
 #include "../support/forked_child.hpp"
 #include "model_streams.hpp"

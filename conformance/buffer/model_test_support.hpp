@@ -3,8 +3,6 @@
 #include "model_random.hpp"
 #include "model_run.hpp"
 
-#define BOOST_TEST_DYN_LINK
-#define BOOST_TEST_NO_MAIN
 #include <boost/test/unit_test.hpp>
 
 #include <cstdint>

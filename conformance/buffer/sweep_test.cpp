@@ -1,7 +1,3 @@
-#define BOOST_TEST_MODULE buffer_sweep
-#ifndef BOOST_TEST_DYN_LINK
-#define BOOST_TEST_DYN_LINK
-#endif
 #include "../transforms/fake_time.hpp"
 #include "fault_sweep.hpp"
 #include "model_random.hpp"

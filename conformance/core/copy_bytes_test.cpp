@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE copy_bytes
 #include <hybridbuffer/detail/copy_bytes.hpp>
 
 #include <algorithm>

@@ -41,6 +41,12 @@ Location Context::make() {
   return Location{trace_, std::move(*made)};
 }
 
+Location Context::reattach(std::string_view identity) {
+  auto found = detail::traced(trace_, Operation::reattach, Subjects::harness, 0, 0, 0, [&] { return subject_->reattach(identity); });
+  if (!found) fail("reattach() must succeed, but failed: " + found.error().message());
+  return Location{trace_, std::move(*found)};
+}
+
 bool Context::lower_chunk_size(std::uint64_t n) {
   if (!hooks_.set_chunk_size || !hooks_.set_chunk_size(n)) return false;
   chunks_ = {n};

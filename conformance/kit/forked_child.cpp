@@ -23,6 +23,7 @@ namespace {
 constexpr char marked = '.';
 constexpr char failed = 'F';
 constexpr char done = 'E';
+constexpr char told = 'T';  // then two bytes of length, and the text
 constexpr char silent = 'S';
 constexpr int patience_ms = 15'000;
 
@@ -53,6 +54,10 @@ void send_text(int line, std::string_view text) noexcept {
 }  // namespace
 
 void ParentLine::mark() const { send_text(line_, {&marked, 1}); }
+void ParentLine::tell(std::string_view text) const {
+  std::string message{told, static_cast<char>(text.size() & 0xffU), static_cast<char>(text.size() >> 8U)};
+  send_text(line_, message.append(text));
+}
 void ParentLine::wait() const {
   char go = 0;
   while (::read(line_, &go, 1) == -1 && errno == EINTR) {}
@@ -92,6 +97,14 @@ char ForkedChild::next() {
 
 void ForkedChild::expect_mark(std::string_view what) {
   if (const char got = next(); got != marked) fail(what, got);
+}
+std::string ForkedChild::expect_text(std::string_view what) {
+  if (const char got = next(); got != told) fail(what, got);
+  const auto low = static_cast<unsigned char>(next());
+  const auto high = static_cast<unsigned char>(next());
+  std::string text(low + 256U * high, '\0');
+  for (char& one : text) one = next();
+  return text;
 }
 bool ForkedChild::next_mark() {
   const char got = next();

@@ -14,6 +14,8 @@ class ParentLine {
   explicit ParentLine(int line) noexcept : line_{line} {}
   /// Tells the parent that a point of the work is reached.
   void mark() const;
+  /// Sends the parent a text, at most 65 535 bytes.
+  void tell(std::string_view text) const;
   /// Waits until the parent says go().
   void wait() const;
 
@@ -34,6 +36,8 @@ class ForkedChild {
   void expect_mark(std::string_view what);
   /// The same, for a child that may end: false then.
   [[nodiscard]] bool next_mark();
+  /// Waits for the child's next tell(). Throws as expect_mark() does.
+  [[nodiscard]] std::string expect_text(std::string_view what);
   void go() const noexcept;
   /// Waits until the work is done. Throws a Failure when the child threw or crashed.
   void expect_end(std::string_view what);

@@ -223,6 +223,7 @@ Report start_report(Subject& subject, const Options& options) {
   report.clauses_in_set = catalogue().size();
   report.traits = subject.traits();
   report.hooks = names_of(subject.hooks());
+  if (subject.can_reattach()) report.hooks.emplace_back("reattach");
   if (subject.has_factory()) report.hooks.emplace_back("make_storage");
   return report;
 }

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE kit_boost_adapter
-#define BOOST_TEST_DYN_LINK
 #include "run_subject.hpp"
 
 #include <boost/test/unit_test.hpp>

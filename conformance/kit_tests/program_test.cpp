@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE kit_program
-#define BOOST_TEST_DYN_LINK
 #include "run_subject.hpp"
 #include "well_formed.hpp"
 

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE kit_reports
-#define BOOST_TEST_DYN_LINK
 #include "render.hpp"
 #include "summary.hpp"
 #include "well_formed.hpp"

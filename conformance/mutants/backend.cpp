@@ -52,6 +52,14 @@ Backend::Backend(std::shared_ptr<Store> store, const Settings& settings, std::st
   if (has(Bug::descriptor_inherited)) location_->bugs.descriptor = ::open("/dev/null", O_RDONLY);  // NOLINT(android-cloexec-open)
 }
 
+Result<Backend> Backend::reattach(std::shared_ptr<Store> store, const Settings& settings, std::string name) {
+  Backend backend{std::move(store), settings, std::move(name)};
+  auto there = backend.location_->committed("find a location again");
+  if (!there) return std::unexpected{std::move(there).error()};
+  if (*there) backend.location_->last_generation = (*there)->generation;
+  return backend;
+}
+
 Backend::Backend(Backend&& other) noexcept
     : location_{std::move(other.location_)},
       capabilities_{other.capabilities_},

@@ -35,6 +35,10 @@ class Backend {
   Backend& operator=(Backend&& other) noexcept;
   ~Backend() { retire(); }
 
+  /// The location of that name, which another process made and has left.
+  [[nodiscard]] static Result<Backend> reattach(std::shared_ptr<Store> store, const Settings& settings, std::string name);
+  [[nodiscard]] const std::string& name() const noexcept { return location_->prefix(); }
+
   [[nodiscard]] Capabilities capabilities() const noexcept { return capabilities_; }
 
   [[nodiscard]] Result<Writer> create();

@@ -217,6 +217,8 @@ const std::vector<Mutant>& table() {
     {"P109", publish_looks_then_replaces, "keep looks first and replaces then", {"PUBLISH-1"}, true},
     {"P110", publish_shares_staging, "all that publish at one time go through one buffer", {"PUBLISH-1"}, true},
     {"P111", child_large_writer_drops_chunks, "a forked child's writer drops the parent's chunks when there are many", {"FORK-1"}},
+    {"P112", commit_stays_in_process, "close() succeeds before the record has left the process", {"DUR-3"}},
+    {"P113", last_chunk_stays_in_process, "the chunk written last leaves the process with the next one", {"DUR-3"}},
   };
   return rows;
 }

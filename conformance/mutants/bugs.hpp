@@ -159,6 +159,8 @@ enum class Bug : std::uint8_t {
   lifetime_never_refreshed,
   expired_object_is_short,
   leftovers_never_expire,
+  commit_stays_in_process,
+  last_chunk_stays_in_process,
   descriptor_leaks,
   reader_leaks_memory,
   failed_open_leaks_memory,

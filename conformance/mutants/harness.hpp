@@ -19,11 +19,11 @@
 
 namespace hybridbuffer::conformance::mutants {
 
-/// Describes the reference backend to the kit, with every trait that it has and every hook.
-struct ReferenceHarness {
+/// What is known of the store, whatever stands on it.
+struct StoreHarness {
   static constexpr std::string_view name = "reference";
 
-  ReferenceHarness() {
+  StoreHarness() {
     the_store()->set_lifetime(settings.max_lifetime);
     the_store()->set_delay(settings.primitive_delay);
   }
@@ -40,7 +40,6 @@ struct ReferenceHarness {
   RemoveWhileReading remove_while_reading = settings.remove_while_reading;
   Integrity integrity = settings.integrity;
   std::chrono::seconds max_lifetime = settings.max_lifetime.value_or(std::chrono::seconds::max());
-  static constexpr bool durable = false;
   std::chrono::milliseconds op_deadline = 20 * Store::patience;
   std::uint64_t memory_bound = settings.buffer_until_close ? 2 * settings.max_object_size : 64 * settings.chunk_size;
   // What a killed process had stored stays in the store, as in any that is a process of its own.
@@ -73,6 +72,14 @@ struct ReferenceHarness {
   // No file is made anywhere.
   std::vector<std::string> roots() { return {"/proc/reference-backend-makes-no-files"}; }
   std::vector<std::string> secrets() { return {std::string{Store::password}}; }
+};
+
+/// Describes the reference backend to the kit, with every trait that it has and every hook.
+struct ReferenceHarness : StoreHarness {
+  static constexpr bool durable = true;  // as long as the store, which is the process that runs the clause
+
+  std::string identify(const Backend& location) { return location.name(); }
+  Result<Backend> reattach(std::string_view identity) { return Backend::reattach(the_store(), settings, std::string{identity}); }
 };
 
 }  // namespace hybridbuffer::conformance::mutants

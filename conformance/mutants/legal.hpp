@@ -62,7 +62,7 @@ class SizelessBackend {
   Backend backend_;
 };
 
-struct SizelessHarness : ReferenceHarness {
+struct SizelessHarness : StoreHarness {
   static constexpr std::string_view name = "reference without size()";
   Result<SizelessBackend> make_backend() {
     auto made = storage.create_backend();

@@ -142,7 +142,7 @@ Answer<std::size_t> Store::put(std::string_view key, std::uint64_t offset, std::
   return run(bytes.size() > 1, [&](bool half) -> Answer<std::size_t> {
     const auto taken = half ? bytes.first(bytes.size() / 2) : bytes;
     if (total_ + taken.size() > capacity) return std::unexpected{NativeCode::full};
-    if (hybridbuffer::detail::process_id() != owner_) mailbox_->post(Mailbox::Kind::put, key, offset, taken);
+    if (hybridbuffer::detail::process_id() != owner_) post_put(key, offset, taken);
     Value& value = values_[std::string{key}];
     total_ -= value.bytes.size();
     value.unpack();
@@ -176,7 +176,8 @@ Answer<void> Store::commit(std::string_view key, std::span<const std::byte> byte
     const auto found = values_.find(key);
     if (found != values_.end() && only_if_absent) return std::unexpected{NativeCode::key_exists};
     if (total_ + bytes.size() > capacity) return std::unexpected{NativeCode::full};
-    if (hybridbuffer::detail::process_id() != owner_) mailbox_->post(Mailbox::Kind::commit, key, 0, bytes);
+    const bool is_sent = !has(Bug::commit_stays_in_process);
+    if (hybridbuffer::detail::process_id() != owner_ && is_sent) mailbox_->post(Mailbox::Kind::commit, key, 0, bytes);
     Value& value = values_[std::string{key}];
     total_ = total_ - value.bytes.size() + bytes.size();
     value.bytes.assign(bytes.begin(), bytes.end());
@@ -202,6 +203,12 @@ Answer<std::vector<std::string>> Store::list(std::string_view prefix) {
     for (auto at = values_.lower_bound(prefix); at != values_.end() && at->first.starts_with(prefix); ++at) found.push_back(at->first);
     return found;
   });
+}
+
+void Store::post_put(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (!has(Bug::last_chunk_stays_in_process)) return mailbox_->post(Mailbox::Kind::put, key, offset, bytes);
+  if (unsent_) mailbox_->post(Mailbox::Kind::put, unsent_->key, unsent_->offset, unsent_->bytes);
+  unsent_ = Unsent{std::string{key}, offset, Bytes(bytes.begin(), bytes.end())};
 }
 
 void Store::take_mail() {

@@ -130,6 +130,7 @@ class Store {
   [[nodiscard]] static NativeCode hang();
   template <class Effect>
   auto run(bool can_be_short, Effect&& effect) -> decltype(effect(false));
+  void post_put(std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes);
   void take_mail();
   [[nodiscard]] bool is_foreign(std::string_view key) const;
 
@@ -146,6 +147,13 @@ class Store {
   std::chrono::milliseconds delay_{0};
   pid_t owner_;
   std::unique_ptr<Mailbox> mailbox_;
+  // Only for bugs.
+  struct Unsent {
+    std::string key;
+    std::uint64_t offset;
+    Bytes bytes;
+  };
+  std::optional<Unsent> unsent_;
 };
 
 /// The store of this process: every factory and every harness works in the same one.

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE chunk_pool
-#define BOOST_TEST_DYN_LINK
 #include "memory_models.hpp"
 #include "process_memory.hpp"
 

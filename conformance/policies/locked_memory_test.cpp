@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE locked_memory
-#define BOOST_TEST_DYN_LINK
 #include "../support/forked_child.hpp"
 #include "memory_models.hpp"
 #include "process_memory.hpp"

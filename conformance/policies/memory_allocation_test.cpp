@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE memory_allocation
-#define BOOST_TEST_DYN_LINK
 #include "aligned_allocation_faults.hpp"
 #include "memory_models.hpp"
 

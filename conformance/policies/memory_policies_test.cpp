@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE memory_policies
-#define BOOST_TEST_DYN_LINK
 #include "memory_models.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE shared_budget
-#define BOOST_TEST_DYN_LINK
 #include "memory_models.hpp"
 
 #include <hybridbuffer/literals.hpp>

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE spill_policies
-#define BOOST_TEST_DYN_LINK
 #include <hybridbuffer/literals.hpp>
 #include <hybridbuffer/spill/always_spill.hpp>
 #include <hybridbuffer/spill/capped.hpp>

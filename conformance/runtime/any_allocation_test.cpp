@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE any_allocation
-#define BOOST_TEST_DYN_LINK
 #include "../support/allocation_faults.hpp"
 #include "declared_backend.hpp"
 

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE any
-#define BOOST_TEST_DYN_LINK
 #include "declared_backend.hpp"
 
 #include <hybridbuffer/backend/any.hpp>

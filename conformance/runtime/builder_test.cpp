@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE builder
-#define BOOST_TEST_DYN_LINK
 #include "tagging_storage.hpp"
 
 #include <hybridbuffer/backend/memory.hpp>

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE storage_url
-#define BOOST_TEST_DYN_LINK
 #include "tagging_storage.hpp"
 
 #include <hybridbuffer/hybrid_buffer.hpp>

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE url
-#define BOOST_TEST_DYN_LINK
 #include <hybridbuffer/storage_registry.hpp>
 
 #include <boost/test/unit_test.hpp>

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE redis_server
-#define BOOST_TEST_DYN_LINK
 #include <boost/test/unit_test.hpp>
 
 #include "boost_test.hpp"

@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE spool_command_line
-#define BOOST_TEST_DYN_LINK
 #include "program.hpp"
 
 #include "../../docs/examples/hybrid_spool/sizes.hpp"

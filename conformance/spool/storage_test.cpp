@@ -1,5 +1,3 @@
-#define BOOST_TEST_MODULE spool_storage
-#define BOOST_TEST_DYN_LINK
 #include "program.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -35,7 +35,7 @@ struct MemoryBase {
 /// A key-value store that answers late, short, not at all, or after all was done, and declares at run time what it can.
 struct StoreBase {
   static constexpr std::string_view name = "store";
-  using Harness = conformance::mutants::ReferenceHarness;
+  using Harness = conformance::mutants::StoreHarness;
 };
 
 /// The twenty lines: a backend that declares nothing.

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE compressed_auto
 #include "compressed_support.hpp"
 
 #include <algorithm>

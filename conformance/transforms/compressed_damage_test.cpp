@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE compressed_damage
 #include "compressed_support.hpp"
 
 #include <hybridbuffer/literals.hpp>

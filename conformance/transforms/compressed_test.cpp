@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE compressed
 #include "compressed_support.hpp"
 
 #include <hybridbuffer/backend/memory.hpp>

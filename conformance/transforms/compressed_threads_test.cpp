@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE compressed_threads
 #include "compressed_support.hpp"
 
 #include <hybridbuffer/backend/memory.hpp>

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE encrypted_file
 #include "../buffer/fault_support.hpp"
 #include "open_storage.hpp"
 

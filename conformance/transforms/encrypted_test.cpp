@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE encrypted
 #include "open_storage.hpp"
 
 #include <hybridbuffer/backend/memory.hpp>

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE transforms.forwarding
 #include <boost/test/unit_test.hpp>
 
 #include <hybridbuffer/backend/file.hpp>

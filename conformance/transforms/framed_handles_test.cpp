@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE framed_handles
 #include "open_storage.hpp"
 
 #include <hybridbuffer/detail/framed_backend.hpp>

@@ -24,7 +24,7 @@ try() {
   mkdir -p "$place/hybridbuffer/$(dirname "$header")"
   printf '%s\n' "$changed" >"$place/hybridbuffer/$header"
   if ! "${compiler[@]}" -I "$place" -I "$project/include" -DBOOST_TEST_DYN_LINK= "$project/conformance/transforms/${test}_test.cpp" \
-    -o "$place/test" -lboost_unit_test_framework "${libraries[@]}" -pthread 2>"$place/errors"; then
+    "$work/test_main.o" -o "$place/test" -lboost_unit_test_framework "${libraries[@]}" -pthread 2>"$place/errors"; then
     echo "$name: does not compile: $(head -n 3 "$place/errors")"
     return 1
   fi
@@ -35,6 +35,7 @@ try() {
   echo "$name: found by transforms.$test"
 }
 
+"${compiler[@]}" -DBOOST_TEST_DYN_LINK -c "$project/conformance/support/test_main.cpp" -o "$work/test_main.o"
 failed=0
 count=0
 mutant() {

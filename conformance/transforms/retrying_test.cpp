@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE transforms.retrying
 #include <boost/test/unit_test.hpp>
 
 #include "fake_time.hpp"

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE transforms.tiered
 #include <boost/test/unit_test.hpp>
 
 #include "scripted_backend.hpp"

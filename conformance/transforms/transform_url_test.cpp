@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE transform_url
 #include "open_storage.hpp"
 
 #include <hybridbuffer/builder.hpp>

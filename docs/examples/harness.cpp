@@ -58,6 +58,8 @@ struct MyHarness {
   void remove_published(std::string_view) {}
   std::vector<std::string> roots() { return {}; }               // the directories in which files may be made
   std::vector<std::string> secrets() { return {}; }             // what no error may show
+  std::string identify(const MyBackend&) { return {}; }         // by what reattach() finds its object, in any process
+  Result<MyBackend> reattach(std::string_view) { return MyBackend{}; }  // the location of a process that is gone
   Result<MyStorage> make_storage() { return MyStorage{}; }      // the storage factory, each call an equal one
 };
 // [harness]

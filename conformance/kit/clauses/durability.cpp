@@ -226,9 +226,60 @@ void dur_2(Context& c) {
 
 // DUR-3 -------------------------------------------------------------------------------------------------------------------------------
 
+// How an object came to be.
+enum class Past : std::uint8_t { created, replaced, extended };
+
+void commit_with_past(Location& location, const Object& object, Past past) {
+  constexpr std::size_t piece = 50'000;
+  if (past == Past::replaced) must_store(location, content_of(location, 1, object.size() / 2 + 7), piece);
+  if (past != Past::extended) return must_store(location, object, piece);
+  const auto bytes = object.bytes();
+  const auto [first, second] = std::pair{std::span{bytes}.first(bytes.size() / 2), std::span{bytes}.subspan(bytes.size() / 2)};
+  Writer writer = must(location.create(), "create()");
+  must(writer.write(first), "write()");
+  must(writer.close(), "close()");
+  Writer extension = must(location.append(), "append()");
+  must(extension.write(second), "write()");
+  must(extension.close(), "close()");
+}
+
+// Killed right behind close(), handles and location still alive: whatever they would have sent later is never sent.
+void outlive_process(Context& c, std::uint64_t size, Past past) {
+  c.start_case();
+  const Location witness = c.make();
+  const Object content = c.object(witness, size);
+  std::string identity;
+  {
+    ForkedChild child{[&](ParentLine& parent) {
+      TracePage page;
+      Trace trace{page};
+      Location location = make_location(c.subject(), trace);
+      commit_with_past(location, content, past);
+      parent.tell(c.subject().identify(location.object()));
+      parent.wait();
+    }};
+    identity = child.expect_text("committing an object of " + std::to_string(size) + " bytes");
+    child.kill();
+  }
+  const std::string what = "an object of " + std::to_string(size) + " bytes that a killed process had committed";
+  Location location = c.reattach(identity);
+  for (const Route route : c.routes()) c.expect_object(location, content, route, what);
+  const Object next = c.object(location, usual_size(c) / 2);
+  c.store(location, next);
+  c.expect_object(location, next, "an object that replaced one of a killed process");
+  c.require(location.remove(), "remove() of a killed process's object");
+  c.expect_absent(location, "after remove() of a killed process's object");
+  if (c.hooks().stored_objects) c.expect_residue(0, "after remove() of a killed process's object");
+}
+
 void dur_3(Context& c) {
   if (!c.traits().durable) return c.not_run("the harness does not declare its store durable");
-  c.not_run("a location has no name outside its instance, and no hook finds its object again after the process has ended");
+  if (!c.subject().can_reattach()) return c.not_run("the harness has no identify() and reattach()");
+  std::vector<Past> pasts{Past::created, Past::replaced};
+  if (c.has(Capability::append)) pasts.push_back(Past::extended);
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, c.chunk() - 1, c.chunk(), c.chunk() + 1, usual_size(c)}) {
+    for (const Past past : pasts) outlive_process(c, std::min(size, usual_size(c)), past);
+  }
 }
 
 constexpr std::array all{
@@ -247,7 +298,6 @@ constexpr std::array all{
            .rule = "in a store that is declared durable, committed bytes survive the process",
            .look_here = "a close() that does not flush",
            .obligation = Obligation::gated,
-           .tier = Tier::slow,
            .run = dur_3},
 };
 

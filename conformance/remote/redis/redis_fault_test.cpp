@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE redis_fault
 #include "redis_support.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE redis_scale
 #include "../../kit/memory_use.hpp"
 #include "../scale.hpp"
 #include "redis_support.hpp"

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE redis_storage
 #include "redis_support.hpp"
 
 #include <hybridbuffer/backend/redis_keep_alive.hpp>

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE s3_buffer
 #include "../../buffer/allocation_plan.hpp"
 #include "s3_harness.hpp"
 

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE s3_credentials
 #include <boost/test/unit_test.hpp>
 
 #include <hybridbuffer/backend/s3.hpp>

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE s3_fault
 #include "s3_harness.hpp"
 
 #include <boost/test/unit_test.hpp>

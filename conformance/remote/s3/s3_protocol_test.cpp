@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE s3_protocol
 #include <boost/test/unit_test.hpp>
 
 #include <hybridbuffer/detail/s3_endpoint.hpp>

@@ -1,4 +1,3 @@
-#define BOOST_TEST_MODULE s3_scale
 #include "../../kit/memory_use.hpp"
 #include "../scale.hpp"
 #include "s3_support.hpp"

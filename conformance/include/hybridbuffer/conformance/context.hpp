@@ -64,6 +64,8 @@ class Context {
 
   /// A new location. The clause fails when it cannot be made.
   [[nodiscard]] Location make();
+  /// The location of a process that is gone. Requires: subject().can_reattach().
+  [[nodiscard]] Location reattach(std::string_view identity);
   /// New content of `size` bytes for that location: its own instance and generation.
   [[nodiscard]] Object object(const Location& location, std::uint64_t size);
   /// A stamp that was not used before, for pieces that are appended; up to `size` of its bytes may turn up.

@@ -371,6 +371,8 @@ class Location : public Handle<detail::ErasedLocation, Subjects::location> {
  public:
   using Handle::Handle;
   [[nodiscard]] Location moved() { return Location{trace(), moved_object()}; }
+  /// What a harness is shown.
+  [[nodiscard]] const detail::ErasedLocation& object() const noexcept { return held(); }
 
   [[nodiscard]] Capabilities capabilities() const { return held().capabilities(); }
   [[nodiscard]] Result<Writer> create() {

@@ -102,6 +102,15 @@ template <class Harness>
 using backend_of_harness = typename std::remove_cvref_t<decltype(std::declval<Harness&>().make_backend())>::value_type;
 
 template <class Harness>
+concept has_identify = requires(Harness& h, const backend_of_harness<Harness>& location) {
+  { h.identify(location) } -> std::convertible_to<std::string>;
+};
+template <class Harness>
+concept has_reattach = requires(Harness& h, std::string_view identity) {
+  { h.reattach(identity) } -> std::same_as<Result<backend_of_harness<Harness>>>;
+};
+
+template <class Harness>
 concept has_make_backend = requires(Harness& h) {
   { h.make_backend() } -> hybridbuffer::detail::result;
 };
@@ -160,6 +169,8 @@ template <class Harness>
 ///       void remove_published(std::string_view destination);
 ///       std::vector<std::string> roots();                        // the directories in which files may be made
 ///       std::vector<std::string> secrets();                      // what no error may show
+///       std::string identify(const MyBackend& location);         // by what reattach() finds its object, in any process
+///       Result<MyBackend> reattach(std::string_view identity);   // the location of a process that is gone; committed bytes are there
 ///       Result<Storage> make_storage();                          // the storage factory, each call an equal one
 ///     };
 ///

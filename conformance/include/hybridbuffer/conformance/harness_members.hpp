@@ -101,6 +101,12 @@ consteval bool explain_hooks() {
   static_assert(roots, "the hook must be: std::vector<std::string> roots();");
   constexpr bool secrets = calls_secrets<H> || !requires { &H::secrets; };
   static_assert(secrets, "the hook must be: std::vector<std::string> secrets();");
+  constexpr bool identify = has_identify<H> || !requires { &H::identify; };
+  static_assert(identify, "the hook must be: std::string identify(const Backend& location);");
+  constexpr bool reattach = has_reattach<H> || !requires { &H::reattach; };
+  static_assert(reattach, "the hook must be: Result<Backend> reattach(std::string_view identity);");
+  constexpr bool attaches = requires { &H::identify; } == requires { &H::reattach; };
+  static_assert(attaches, "the hooks identify() and reattach() come together");
   constexpr bool injects = requires { &H::inject; } == requires { &H::faults_fired; };
   static_assert(injects, "the hooks inject() and faults_fired() come together");
   constexpr bool plants = requires { &H::plant_foreign; } == requires { &H::foreign_intact; };

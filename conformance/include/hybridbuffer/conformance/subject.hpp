@@ -7,6 +7,7 @@
 #include <concepts>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -28,6 +29,12 @@ class Subject {
   [[nodiscard]] virtual Traits traits() const = 0;
   [[nodiscard]] virtual Hooks hooks() = 0;
   [[nodiscard]] virtual Result<std::unique_ptr<detail::ErasedLocation>> make() = 0;
+  /// Whether the harness can find an object again whose process is gone.
+  [[nodiscard]] virtual bool can_reattach() const = 0;
+  /// Requires: can_reattach(), and a location of this subject.
+  [[nodiscard]] virtual std::string identify(const detail::ErasedLocation& location) = 0;
+  /// Requires: can_reattach().
+  [[nodiscard]] virtual Result<std::unique_ptr<detail::ErasedLocation>> reattach(std::string_view identity) = 0;
   /// A new storage factory, equal to every other; an empty function when the harness has no make_storage().
   [[nodiscard]] virtual Result<Factory> make_factory() = 0;
   /// A copy of a factory made by make_factory(), or an empty function where it cannot be copied.
@@ -60,6 +67,15 @@ class HarnessSubject final : public Subject {
   [[nodiscard]] Hooks hooks() override { return hooks_of(*harness_); }
   [[nodiscard]] Result<std::unique_ptr<ErasedLocation>> make() override {
     return boxed<LocationBox, ErasedLocation>(harness_->make_backend());
+  }
+  [[nodiscard]] bool can_reattach() const override { return has_reattach<Harness>; }
+  [[nodiscard]] std::string identify([[maybe_unused]] const ErasedLocation& location) override {
+    if constexpr (has_identify<Harness>) return harness_->identify(static_cast<const LocationBox<Backend>&>(location).held);
+    else return {};
+  }
+  [[nodiscard]] Result<std::unique_ptr<ErasedLocation>> reattach([[maybe_unused]] std::string_view identity) override {
+    if constexpr (has_reattach<Harness>) return boxed<LocationBox, ErasedLocation>(harness_->reattach(identity));
+    else return undeclared("reattach");
   }
   [[nodiscard]] bool has_factory() const override { return makes_storage<Harness>; }
   [[nodiscard]] Result<Factory> make_factory() override {

@@ -61,10 +61,12 @@ enum class Operation : std::uint16_t {
   decide,
   room,
   settle,
+  // of a harness
+  reattach,
 };
 
 [[nodiscard]] constexpr std::string_view name_of(Operation operation) noexcept {
-  constexpr std::array<std::string_view, 37> names{"make_backend",   "create",
+  constexpr std::array<std::string_view, 38> names{"make_backend",   "create",
                                                    "append",         "open",
                                                    "open_seeker",    "open_reader_at",
                                                    "remove",         "shrink",
@@ -82,7 +84,7 @@ enum class Operation : std::uint16_t {
                                                    "drop_front",     "truncate",
                                                    "clear",          "capacity",
                                                    "decide",         "room",
-                                                   "settle"};
+                                                   "settle",         "reattach"};
   return names[static_cast<std::size_t>(operation)];
 }
 
