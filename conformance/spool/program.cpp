@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <poll.h>
+#include <set>
 #include <spawn.h>
 #include <sstream>
 #include <stdexcept>
@@ -18,6 +19,7 @@
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 namespace spool_test {
 
@@ -250,15 +252,31 @@ std::uint64_t read_pattern(Program& program, std::uint64_t offset, std::uint64_t
   return done;
 }
 
-std::vector<AnonymousFile> anonymous_files(pid_t pid) {
-  std::vector<AnonymousFile> files;
-  for (const auto& entry : std::filesystem::directory_iterator{"/proc/" + std::to_string(pid) + "/fd"}) {
+namespace {
+
+// Calls `use` with the path below /proc and the status of each file without a name that the process has open.
+template <class Use>
+void for_each_anonymous_file(const std::string& process, Use&& use) {
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc/" + process + "/fd"}) {
     struct stat status{};
     if (::stat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 0) continue;
-    std::error_code closed_meanwhile;
-    const auto path = std::filesystem::read_symlink(entry.path(), closed_meanwhile);
-    files.push_back({status.st_ino, static_cast<std::uint64_t>(status.st_blocks) * 512, path.string()});
+    use(entry.path(), status);
   }
+}
+
+}  // namespace
+
+std::vector<AnonymousFile> anonymous_files(pid_t pid) {
+  // Whoever runs the tests may have handed down a log that was deleted meanwhile.
+  std::set<std::pair<dev_t, ino_t>> inherited;
+  for_each_anonymous_file("self", [&](const auto&, const struct stat& status) { inherited.emplace(status.st_dev, status.st_ino); });
+  std::vector<AnonymousFile> files;
+  for_each_anonymous_file(std::to_string(pid), [&](const std::filesystem::path& descriptor, const struct stat& status) {
+    if (inherited.contains({status.st_dev, status.st_ino})) return;
+    std::error_code closed_meanwhile;
+    const auto path = std::filesystem::read_symlink(descriptor, closed_meanwhile);
+    files.push_back({status.st_ino, static_cast<std::uint64_t>(status.st_blocks) * 512, path.string()});
+  });
   return files;
 }
 
