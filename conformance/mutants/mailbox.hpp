@@ -24,7 +24,8 @@ class Mailbox {
   Mailbox() {
     void* address = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (address == MAP_FAILED) return;
-    auto* page = new (address) Page;
+    auto* page = new (address) Page;  // its letters are left as they are: a process that posts nothing touches none of them
+    page->count = 0;
     if (!page->make_mutex()) {
       ::munmap(address, sizeof(Page));
       return;
@@ -67,17 +68,17 @@ class Mailbox {
 
  private:
   struct Letter {
-    Kind kind = Kind::put;
-    std::uint64_t offset = 0;
-    std::size_t key_length = 0;
-    std::size_t value_length = 0;
-    std::array<char, 96> key{};
-    std::array<std::byte, 8192> value{};  // a chunk, or the record of a small object
+    Kind kind;
+    std::uint64_t offset;
+    std::size_t key_length;
+    std::size_t value_length;
+    std::array<char, 96> key;
+    std::array<std::byte, 8192> value;  // a chunk, or the record of a small object
   };
 
   struct Page {
     ::pthread_mutex_t mutex;
-    std::size_t count = 0;
+    std::size_t count;
     std::array<Letter, 1024> letters;
 
     bool make_mutex() noexcept {
