@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
+#include <hybridbuffer/mapped_reader.hpp>
 #include <hybridbuffer/view/lines.hpp>
 
 #include <algorithm>
@@ -110,6 +111,21 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(random_texts_show_the_same_lines_at_every_block_si
 
     BOOST_TEST((all == split(std::string_view{content}.substr(position))));
     BOOST_TEST(buffer.tell() == position);
+  }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(short_and_long_lines_follow_each_other_in_any_order, Buffer, Buffers) {
+  Random random{seed_of_this_run()};
+  for (int round = 0; round < 40; ++round) {
+    std::string content;
+    while (content.size() < 20'000) {
+      content.append(random.below(3) == 0 ? random.below(2'000) : random.below(140), 'x').append(random.below(2) == 0 ? "\n" : "\r\n");
+    }
+    content.resize(random.below(content.size()));
+    const auto buffer = filled<Buffer>(places[random.below(places.size())], content);
+
+    BOOST_TEST((shown(lines(buffer)) == split(content)));
+    BOOST_TEST((shown(lines(MappedReader{buffer})) == split(content)));
   }
 }
 

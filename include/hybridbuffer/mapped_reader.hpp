@@ -84,6 +84,8 @@ class MappedReader {
     if (is_shown()) return shown_.bytes();
     return look();
   }
+  /// What peek() shows, where that is in the window already; else nothing.
+  [[nodiscard]] Bytes shown() const noexcept { return is_shown() ? shown_.bytes() : Bytes{}; }
   /// Moves the position over bytes that peek() showed. Requires: `count` ≤ the size of the last peek().
   void consume(std::size_t count) noexcept { shown_.consume(count); }
   /// Contiguous bytes at the position, consumed; empty at the end. Errors: as peek().
@@ -153,7 +155,7 @@ class MappedReader {
     return std::max<std::size_t>(units, 1) * unit;
   }
 
-  // Whether shown_ may be touched: the buffer was not changed since, and this is not a forked child.
+  // Whether shown_ may be touched: it has bytes, the buffer was not changed since, and this is not a forked child.
   [[nodiscard]] bool is_shown() const noexcept {
     return !shown_.empty() && seen_changes_ == buffer_->changes_ && process_ == detail::process_id();
   }

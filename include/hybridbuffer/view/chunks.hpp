@@ -32,6 +32,7 @@ class ChunkSource {
     }
     return filled_ != 0;
   }
+  [[nodiscard]] static bool load_at_hand() noexcept { return false; }
   [[nodiscard]] std::span<const std::byte> current() const noexcept { return {block_.get(), filled_}; }
   void drop() noexcept { filled_ = 0; }
 
@@ -57,6 +58,7 @@ class ChunkSource<Reader> {
     reader_.consume(chunk_.size());
     return !chunk_.empty();
   }
+  [[nodiscard]] static bool load_at_hand() noexcept { return false; }
   [[nodiscard]] std::span<const std::byte> current() const noexcept { return chunk_; }
   void drop() noexcept { chunk_ = {}; }
 

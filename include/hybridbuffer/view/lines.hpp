@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/newline_scan.hpp>
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/view/source_view.hpp>
 
@@ -12,6 +13,15 @@
 #include <utility>
 
 namespace hybridbuffer::inline v0_1 {
+
+namespace detail {
+
+[[nodiscard]] inline std::string_view without_return(std::string_view line) noexcept {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+}  // namespace detail
 
 /// Cuts what a reader delivers into lines. The source of lines().
 ///
@@ -26,31 +36,35 @@ class LineSource {
   LineSource(Reader source, std::size_t block_bytes)
       : reader_{std::move(source)}, size_{std::max<std::size_t>(block_bytes, 1)}, block_{std::make_unique_for_overwrite<char[]>(size_)} {}
 
+  [[nodiscard]] bool load_at_hand() noexcept {
+    if (!partial_.empty()) return false;
+    const char* const newline = unread_.find();
+    if (newline != nullptr) line_ = detail::without_return(unread_.take(newline));
+    return newline != nullptr;
+  }
   [[nodiscard]] Result<bool> load() {
     for (;;) {
-      if (const std::size_t end = unread_.find('\n'); end != std::string_view::npos) return show(end);
-      partial_.append(unread_);
+      if (const char* const newline = unread_.find(); newline != nullptr) {
+        if (!partial_.empty()) partial_.append(unread_.rest().data(), newline);
+        line_ = detail::without_return(unread_.take(newline));
+        if (!partial_.empty()) line_ = detail::without_return(partial_);
+        return true;
+      }
+      partial_.append(unread_.rest());
       unread_ = {};
       const auto count = read_some_of(reader_, std::as_writable_bytes(std::span{block_.get(), size_}));
       if (!count) return std::unexpected{count.error()};
       if (*count == 0) return show_rest();
-      unread_ = {block_.get(), *count};
+      unread_ = detail::NewlineScan{{block_.get(), *count}};
     }
   }
   [[nodiscard]] std::string_view current() const noexcept { return line_; }
   void drop() noexcept {
-    line_ = {};
-    partial_.clear();
+    if (!partial_.empty()) [[unlikely]]
+      partial_.clear();
   }
 
  private:
-  bool show(std::size_t length) {
-    line_ = unread_.substr(0, length);
-    if (!partial_.empty()) line_ = partial_.append(line_);
-    unread_.remove_prefix(length + 1);
-    if (line_.ends_with('\r')) line_.remove_suffix(1);
-    return true;
-  }
   // A last line without a newline; a "\r" at its end ends nothing.
   bool show_rest() noexcept {
     line_ = partial_;
@@ -60,13 +74,13 @@ class LineSource {
   Reader reader_;
   std::size_t size_;
   std::unique_ptr<char[]> block_;
-  std::string_view unread_{};
+  detail::NewlineScan unread_{};
   std::string partial_{};
   std::string_view line_{};  // in block_ or partial_
 };
 
-/// Of a reader with windows it shows lines that lie in one window there. Nothing of a window is kept from one line to the next: what the
-/// buffer did meanwhile may have ended it.
+/// Of a reader with windows it shows lines that lie in one window there. What the buffer did from one line to the next may have ended the
+/// window: as long as it is shown, it is the one that was scanned.
 template <window_reader Reader>
 class LineSource<Reader> {
  public:
@@ -74,60 +88,47 @@ class LineSource<Reader> {
 
   LineSource(Reader source, std::size_t /*block_bytes*/) noexcept : reader_{std::move(source)} {}
 
+  [[nodiscard]] bool load_at_hand() noexcept {
+    if (!partial_.empty() || reader_.shown().empty()) return false;
+    const char* const newline = unread_.find();
+    if (newline != nullptr) show(newline);
+    return newline != nullptr;
+  }
   [[nodiscard]] Result<bool> load() {
-    if (partial_.empty()) {
-      if (const auto shown = reader_.peek(); shown) {
-        const std::string_view text = text_of(*shown);
-        if (const std::size_t end = text.find('\n'); end != std::string_view::npos) return show(text.substr(0, end));
-      }
-    }
-    return load_across_windows();
-  }
-  [[nodiscard]] std::string_view current() const noexcept { return line_; }
-  void drop() noexcept {
-    line_ = {};
-    partial_.clear();
-  }
-
- private:
-  [[nodiscard]] static std::string_view text_of(std::span<const std::byte> bytes) noexcept {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  }
-
-  // Out of line, so that little is saved and restored for a line that lies in one window.
-  [[nodiscard, gnu::noinline]] Result<bool> load_across_windows() {
     for (;;) {
       const auto shown = reader_.peek();
       if (!shown) return std::unexpected{shown.error()};
-      const std::string_view text = text_of(*shown);
-      if (text.empty()) break;
-      const std::size_t end = text.find('\n');
-      if (end != std::string_view::npos) {
-        partial_.append(text.substr(0, end));
-        reader_.consume(end + 1);
-        line_ = without_return(partial_);
+      if (shown->empty()) break;
+      unread_ = detail::NewlineScan{{reinterpret_cast<const char*>(shown->data()), shown->size()}};
+      if (const char* const newline = unread_.find(); newline != nullptr) {
+        if (!partial_.empty()) partial_.append(unread_.rest().data(), newline);
+        show(newline);
+        if (!partial_.empty()) line_ = detail::without_return(partial_);
         return true;
       }
-      partial_.append(text);
-      reader_.consume(text.size());
+      partial_.append(unread_.rest());
+      reader_.consume(shown->size());
     }
     line_ = partial_;  // a last line without a newline; a "\r" at its end ends nothing
     return !line_.empty();
   }
-
-  [[nodiscard]] static std::string_view without_return(std::string_view line) noexcept {
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    return line;
+  [[nodiscard]] std::string_view current() const noexcept { return line_; }
+  void drop() noexcept {
+    if (!partial_.empty()) [[unlikely]]
+      partial_.clear();
   }
-  bool show(std::string_view line) noexcept {
+
+ private:
+  void show(const char* newline) noexcept {
+    const std::string_view line = unread_.take(newline);
     reader_.consume(line.size() + 1);
-    line_ = without_return(line);
-    return true;
+    line_ = detail::without_return(line);
   }
 
   Reader reader_;
-  std::string partial_{};    // the start of a line that began in an earlier window
-  std::string_view line_{};  // in a window or partial_
+  detail::NewlineScan unread_{};  // of the window that the reader shows
+  std::string partial_{};         // the start of a line that began in an earlier window
+  std::string_view line_{};       // in a window or partial_
 };
 
 template <reader Reader>

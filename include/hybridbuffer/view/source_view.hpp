@@ -16,11 +16,13 @@
 namespace hybridbuffer::inline v0_1 {
 
 /// Where the elements of a view come from, one after the other: `load` makes the next one current (false at the end, and again from where
-/// it stopped when it threw), `current` shows it, `drop` lets go of it.
+/// it stopped when it threw), `current` shows it, `drop` lets go of it. `load_at_hand` does what `load` does where that is nearly nothing,
+/// so that it is inlined into the loop; where it answers false, nothing has changed and `load` is asked.
 template <class S>
 concept view_source = std::movable<S> && requires(S& source, const S& shown) {
   typename S::value_type;
   { source.load() } -> std::same_as<Result<bool>>;
+  { source.load_at_hand() } noexcept -> std::same_as<bool>;
   { source.drop() } noexcept;
   { shown.current() } noexcept;
 };
@@ -31,10 +33,12 @@ concept has_independent_readers = requires(const B& buffer) {
   { buffer.open_reader() } -> reader;
 };
 
-/// A reader that shows bytes where they are: a MappedReader. What peek() shows stays until the next peek().
+/// A reader that shows bytes where they are: a MappedReader. What peek() shows stays until the next peek(); shown() is that part of it that
+/// needs no work, or nothing.
 template <class R>
-concept window_reader = reader<R> && !has_independent_readers<R> && requires(R& source, std::size_t count) {
+concept window_reader = reader<R> && !has_independent_readers<R> && requires(R& source, const R& shown, std::size_t count) {
   { source.peek() } -> std::same_as<Result<std::span<const std::byte>>>;
+  { shown.shown() } noexcept -> std::same_as<std::span<const std::byte>>;
   { source.consume(count) } noexcept;
 };
 
@@ -62,11 +66,20 @@ class SourceView : public ranges::view_interface<SourceView<Source>> {
     explicit State(Source source) : source_{std::move(source)} {}
 
     [[nodiscard]] bool has_element() {
-      if (phase_ == Phase::wanted) load();
-      return phase_ == Phase::shown;
+      if (phase_ != Phase::wanted) return phase_ == Phase::shown;
+      if (!source_.load_at_hand()) [[unlikely]]
+        return load();
+      phase_ = Phase::shown;
+      return true;
+    }
+    /// For whoever did not ask has_element() before, which is the exception.
+    void look() {
+      if (phase_ == Phase::wanted) [[unlikely]]
+        static_cast<void>(load());
     }
     void advance() {
-      if (!has_element()) return;
+      look();
+      if (phase_ != Phase::shown) return;
       source_.drop();
       phase_ = Phase::wanted;
     }
@@ -76,10 +89,11 @@ class SourceView : public ranges::view_interface<SourceView<Source>> {
    private:
     enum class Phase : std::uint8_t { wanted, shown, ended };
 
-    void load() {
+    [[nodiscard, gnu::noinline]] bool load() {
       auto loaded = source_.load();
       phase_ = loaded && *loaded ? Phase::shown : Phase::ended;
       if (!loaded) status_ = std::unexpected{std::move(loaded).error()};
+      return phase_ == Phase::shown;
     }
 
     Source source_;
@@ -103,7 +117,7 @@ class SourceView : public ranges::view_interface<SourceView<Source>> {
 
     /// Requires: the iterator is not at the end.
     [[nodiscard]] reference operator*() const {
-      static_cast<void>(state_->has_element());
+      state_->look();
       return state_->source().current();
     }
     iterator& operator++() {
