@@ -109,6 +109,11 @@ constexpr auto fill_vector = [](std::vector<std::byte>& bytes) {
   benchmark::DoNotOptimize(bytes.data());
   return true;
 };
+/// As much memory as a buffer of the default composition takes for a short content.
+constexpr auto fill_reserved_vector = [](std::vector<std::byte>& bytes) {
+  bytes.reserve(512);
+  return fill_vector(bytes);
+};
 template <class Memory>
 void add_alive(std::vector<bench::Case>& cases, const std::string& name) {
   cases.push_back(alive<HybridBuffer<Memory>>(name + "_100", 100, fill_buffer));
@@ -118,6 +123,8 @@ const bool c1_alive = bench::add("C1.alive", 1, [] {
   std::vector<bench::Case> cases;
   cases.push_back(alive<std::vector<std::byte>>("vector_100", 100, fill_vector));
   cases.push_back(alive<std::vector<std::byte>>("vector_100k", 100'000, fill_vector));
+  cases.push_back(alive<std::vector<std::byte>>("reserved_100", 100, fill_reserved_vector));
+  cases.push_back(alive<std::vector<std::byte>>("reserved_100k", 100'000, fill_reserved_vector));
   add_alive<SegmentedMemory<>>(cases, "segmented");
   add_alive<SegmentedMemory<256>>(cases, "small_chunks");
   add_alive<InlineMemory<128>>(cases, "inline");

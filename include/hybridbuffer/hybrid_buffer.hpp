@@ -564,11 +564,11 @@ class HybridBuffer {
   static constexpr std::size_t read_ahead_bytes = std::size_t{64} << 10U;
   static constexpr std::size_t direct_read_bytes = std::size_t{16} << 10U;
 
-  Content content_;  // not {}: that would zero all of an InlineMemory first
+  detail::Owned<std::byte[]> read_ahead_{};  // first, beside what else the end of a buffer looks at
+  Content content_;                          // not {}: that would zero all of an InlineMemory first
   detail::ReadWindow window_{};
   std::uint64_t first_offset_ = 0;
   [[no_unique_address]] stored_position read_position_{};  // where sequential reads of storage stand
-  detail::Owned<std::byte[]> read_ahead_{};
   std::uint64_t publish_copied_ = 0;
   std::uint64_t changes_ = 0;  // calls that may have ended a span that somebody was shown
   bool open_ = true;

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <new>
 
 // The interface only under the sanitizer: its header defines the macros below, as nothing, for everybody else too.
@@ -126,19 +128,41 @@ class ChunkPool {
   /// A multiple of every page size that Linux has: such a chunk is a mapping.
   static constexpr std::size_t mapped_unit = std::size_t{64} * 1024;
 
+  /// Small blocks are aligned by hand: glibc cuts an aligned block out of a larger one and leaves the rest in pieces, which made 100 000
+  /// short contents take 1.5 times as long. Where the gap would be as large as the block, the heap aligns.
+  [[nodiscard]] static constexpr bool is_aligned_by_hand(std::size_t bytes) noexcept { return bytes >= 2 * alignment && bytes < 4096; }
+
   [[nodiscard]] [[gnu::noinline]] static std::byte* allocate(std::size_t bytes) noexcept {
     if (bytes % mapped_unit == 0) return detail::map_pages(bytes);
+    if (is_aligned_by_hand(bytes)) return allocate_small(bytes);
     return static_cast<std::byte*>(::operator new(bytes, std::align_val_t{alignment}, std::nothrow));
   }
 
   static void deallocate(std::byte* chunk, std::size_t bytes) noexcept {
     if (bytes % mapped_unit == 0) return detail::unmap_pages(chunk, bytes);
+    if (is_aligned_by_hand(bytes)) return deallocate_small(chunk);
     ::operator delete(chunk, std::align_val_t{alignment});
+  }
+
+  /// Where the allocation begins stands right before the chunk.
+  [[nodiscard]] static std::byte* allocate_small(std::size_t bytes) noexcept {
+    static_assert(sizeof(std::byte*) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__, "the smallest gap before a chunk holds a pointer");
+    auto* const begin = static_cast<std::byte*>(::operator new(bytes + alignment, std::nothrow));
+    if (begin == nullptr) return nullptr;
+    std::byte* const chunk = begin + (alignment - reinterpret_cast<std::uintptr_t>(begin) % alignment);
+    std::memcpy(chunk - sizeof begin, &begin, sizeof begin);
+    return chunk;
+  }
+  static void deallocate_small(std::byte* chunk) noexcept {
+    std::byte* begin = nullptr;
+    std::memcpy(&begin, chunk - sizeof begin, sizeof begin);
+    ::operator delete(begin);
   }
 
   static std::byte* pop(detail::ChunkStack& stack) noexcept {
     Link* link = stack.top;
     stack.top = link->below;
+    __builtin_prefetch(stack.top, 1);  // what the next one waits for where more chunks are pooled than the cache holds
     stack.bytes -= stack.block_bytes;
     detail::thread_chunks.bytes -= stack.block_bytes;
     expose(link, stack.block_bytes);
