@@ -7,24 +7,23 @@
 
 namespace hybridbuffer::inline v0_1::detail {
 
-/// Copies a few bytes, whose number is known at run time only, without a call. Requires: n ≤ 32.
-///
-/// Two moves of a fixed size that overlap in the middle do for every n between that size and twice of it; both are loaded before either
-/// is stored.
+/// Copies what two moves of a `Word` cover, which overlap in the middle; both are loaded before either is stored.
+/// Requires: sizeof(Word) ≤ n ≤ 2 · sizeof(Word).
+template <class Word>
+[[gnu::always_inline]] inline void copy_ends(std::byte* to, const std::byte* from, std::size_t n) noexcept {
+  Word first;
+  Word last;
+  std::memcpy(&first, from, sizeof first);
+  std::memcpy(&last, from + n - sizeof last, sizeof last);
+  std::memcpy(to, &first, sizeof first);
+  std::memcpy(to + n - sizeof last, &last, sizeof last);
+}
+
+/// Copies a few bytes, whose number is known at run time only, without a call. Requires: n < 16.
 [[gnu::always_inline]] inline void copy_few_bytes(std::byte* to, const std::byte* from, std::size_t n) noexcept {
-  // A compiler that knows what the pointers point to, but not n, would warn of the sizes that cannot be.
-  asm("" : "+r"(to), "+r"(from));
-  const auto copy_ends = [=]<class Word>(Word first) {
-    Word last;
-    std::memcpy(&first, from, sizeof first);
-    std::memcpy(&last, from + n - sizeof last, sizeof last);
-    std::memcpy(to, &first, sizeof first);
-    std::memcpy(to + n - sizeof last, &last, sizeof last);
-  };
-  if (n >= 16) return copy_ends(std::array<std::uint64_t, 2>{});
-  if (n >= 8) return copy_ends(std::uint64_t{});
-  if (n >= 4) return copy_ends(std::uint32_t{});
-  if (n >= 2) return copy_ends(std::uint16_t{});
+  if (n >= 8) return copy_ends<std::uint64_t>(to, from, n);
+  if (n >= 4) return copy_ends<std::uint32_t>(to, from, n);
+  if (n >= 2) return copy_ends<std::uint16_t>(to, from, n);
   if (n != 0) *to = *from;
 }
 
@@ -53,8 +52,16 @@ namespace hybridbuffer::inline v0_1::detail {
 /// memcpy, faster where it is slow: for a few bytes whose number the compiler does not know, and at unlucky places in a page.
 /// Requires: the ranges do not overlap.
 [[gnu::always_inline]] inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t n) noexcept {
-  if (__builtin_constant_p(n)) std::memcpy(to, from, n);
-  else if (n <= 32) copy_few_bytes(to, from, n);
+  if (__builtin_constant_p(n)) {
+    std::memcpy(to, from, n);
+    return;
+  }
+  // A compiler that knows what the pointers point to, but not n, would warn of the sizes that cannot be.
+  asm("" : "+r"(to), "+r"(from));
+  using Words = std::array<std::uint64_t, 2>;
+  if (n - sizeof(Words) <= sizeof(Words)) [[likely]]
+    copy_ends<Words>(to, from, n);
+  else if (n < sizeof(Words)) copy_few_bytes(to, from, n);
   else copy_many_bytes(to, from, n);
 }
 
