@@ -238,8 +238,9 @@ const PlainFile& written_text() {
   return file;
 }
 
-// Both passed by reference, as a reader is in a program that has more than one loop.
-[[gnu::noinline]] std::uint64_t sum_bytes(std::FILE* file) {
+// Both passed by reference, as a reader is in a program that has more than one loop. Each begins at a cache line, so that it is not chance
+// whether its loop, which is shorter than one, crosses into the next: it takes 1.4 times as long then.
+[[gnu::noinline, gnu::aligned(64)]] std::uint64_t sum_bytes(std::FILE* file) {
   std::uint64_t total = 0;
   for (;;) {
     const int unit = ::getc_unlocked(file);
@@ -247,7 +248,7 @@ const PlainFile& written_text() {
     total += static_cast<unsigned>(unit);
   }
 }
-[[gnu::noinline]] std::uint64_t sum_bytes(HybridBuffer<>& buffer) {
+[[gnu::noinline, gnu::aligned(64)]] std::uint64_t sum_bytes(HybridBuffer<>& buffer) {
   std::uint64_t total = 0;
   for (;;) {
     const auto byte = buffer.get();
@@ -255,7 +256,7 @@ const PlainFile& written_text() {
     total += std::to_integer<unsigned>(**byte);
   }
 }
-[[gnu::noinline]] std::uint64_t sum_bytes(MappedReader<HybridBuffer<>>& reader) {
+[[gnu::noinline, gnu::aligned(64)]] std::uint64_t sum_bytes(MappedReader<HybridBuffer<>>& reader) {
   std::uint64_t total = 0;
   for (;;) {
     const auto chunk = reader.next_chunk();
