@@ -481,11 +481,17 @@ class HybridBuffer {
 
   [[nodiscard, gnu::noinline]] Result<void> fill_read_window() {
     if (!open_) return failure(errc::closed, "read");
+    if (const std::uint64_t position = tell(); position < content_.stored().end()) return fill_read_ahead(position);
+    static_cast<void>(show_memory());
+    return {};
+  }
+  // Shows the bytes in memory at the position. False: there are none.
+  [[nodiscard]] bool show_memory() noexcept {
     const std::uint64_t position = tell();
     const std::uint64_t stored_end = content_.stored().end();
-    if (position < stored_end) return fill_read_ahead(position);
-    if (position < size()) window_.show(content_.memory().chunk_at(position - stored_end), position);
-    return {};
+    if (position < stored_end || position == size()) return false;
+    window_.show(content_.memory().chunk_at(position - stored_end), position);
+    return true;
   }
 
   [[nodiscard]] Result<void> fill_read_ahead(std::uint64_t position) {
@@ -501,6 +507,14 @@ class HybridBuffer {
 
   [[nodiscard, gnu::noinline]] Result<std::size_t> read_beyond_window(std::span<std::byte> out) {
     if (!open_) return failure(errc::closed, "read");
+    if (window_.empty() && show_memory() && out.size() - 1 < window_.size()) {
+      window_.take(out);
+      return out.size();
+    }
+    return read_in_pieces(out);
+  }
+
+  [[nodiscard, gnu::noinline]] Result<std::size_t> read_in_pieces(std::span<std::byte> out) {
     const std::uint64_t start = tell();
     const auto wanted = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), unread())));
     Result<void> done;

@@ -65,21 +65,18 @@ class MemoryTail {
     return true;
   }
 
-  /// Appends all of `bytes`, or nothing.
+  /// Appends all of `bytes`, or nothing. Requires: bytes is not empty.
   ///
   /// Returns: false when the policy refuses a part or size() would pass `limit`; the content is then as before, as it is when the policy
   ///          throws.
   [[nodiscard]] bool append(std::span<const std::byte> bytes, std::uint64_t limit) {
-    const std::uint64_t before = size();
-    bool done = false;
-    try {
-      done = append_until_refused(bytes, limit);
-    } catch (...) {
-      truncate(before);
-      throw;
+    if (window_room() == 0 && !open_window(bytes.size(), limit)) {
+      truncate(size());
+      return false;
     }
-    if (!done) truncate(before);
-    return done;
+    if (bytes.size() > window_room()) return append_in_pieces(bytes, limit);
+    add(bytes);
+    return true;
   }
 
   /// The contiguous content from `offset` on. Requires: offset < size().
@@ -116,6 +113,19 @@ class MemoryTail {
   }
 
  private:
+  // Out of line: mostly one window takes all of it, and nothing has to be taken back.
+  [[nodiscard, gnu::noinline]] bool append_in_pieces(std::span<const std::byte> bytes, std::uint64_t limit) {
+    const std::uint64_t before = size();
+    bool done = false;
+    try {
+      done = append_until_refused(bytes, limit);
+    } catch (...) {
+      truncate(before);
+      throw;
+    }
+    if (!done) truncate(before);
+    return done;
+  }
   [[nodiscard]] bool append_until_refused(std::span<const std::byte> bytes, std::uint64_t limit) {
     while (!bytes.empty()) {
       if (window_room() == 0 && !open_window(bytes.size(), limit)) return false;

@@ -69,7 +69,9 @@ class StoredExtents {
     }
     return *this;
   }
-  ~StoredExtents() { drop_all(); }
+  ~StoredExtents() {
+    if (!empty()) drop_all();
+  }
 
   [[nodiscard]] bool empty() const noexcept { return head_ == extents_.size(); }
   [[nodiscard]] std::uint64_t begin() const noexcept { return empty() ? end_ : extents_[head_].begin; }
@@ -459,7 +461,7 @@ class StoredExtents {
     extents_.clear();
     head_ = 0;
   }
-  void drop_all() noexcept {
+  [[gnu::noinline]] void drop_all() noexcept {
     while (!empty()) pop_front();
   }
 
