@@ -1,5 +1,6 @@
 // compressed() over memory: spilling and reading back, each beside the codec's own block function on the same chunks, which stores
-// nothing. A case and its limit are called `name/buffer` and `name/limit`; scripts/bench prints their ratio.
+// nothing. What does not compress is also beside the same buffer without compressed(), which copies it. A case and its limit are called
+// `name/buffer` and `name/limit`; scripts/bench prints their ratio.
 
 #include <benchmark/benchmark.h>
 
@@ -160,8 +161,9 @@ void decompress_blocks(benchmark::State& state, const Bytes& content) {
 
 // The same through a buffer that spills -------------------------------------------------------------------------------------------
 
-void spill(benchmark::State& state, const CompressionMethod& method, const Bytes& content) {
-  HybridBuffer buffer{SegmentedMemory<>{}, SpillAt{volume + 1}, compressed(MemoryStorage{}, method, {.chunk_bytes = chunk_bytes})};
+template <class Storage>
+void spill_to(benchmark::State& state, const Storage& storage, const Bytes& content) {
+  HybridBuffer buffer{SegmentedMemory<>{}, SpillAt{volume + 1}, storage};
   for (auto _ : state) {
     state.PauseTiming();
     check(buffer.reset().has_value() && buffer.append(content).has_value(), state, "append");
@@ -169,6 +171,10 @@ void spill(benchmark::State& state, const CompressionMethod& method, const Bytes
     check(buffer.spill().has_value(), state, "spill");
   }
   count_bytes(state);
+}
+
+void spill(benchmark::State& state, const CompressionMethod& method, const Bytes& content) {
+  spill_to(state, compressed(MemoryStorage{}, method, {.chunk_bytes = chunk_bytes}), content);
 }
 
 void read_back(benchmark::State& state, const CompressionMethod& method, const Bytes& content) {
@@ -186,8 +192,15 @@ void read_back(benchmark::State& state, const CompressionMethod& method, const B
   count_bytes(state);
 }
 
+void add_copy(const std::string& codec, const CompressionMethod& method) {
+  const std::string name = "copy_" + codec + "_noise";
+  benchmark::RegisterBenchmark((name + "/limit").c_str(), [](benchmark::State& s) { spill_to(s, MemoryStorage{}, noise()); });
+  benchmark::RegisterBenchmark((name + "/buffer").c_str(), [=](benchmark::State& s) { spill(s, method, noise()); });
+}
+
 template <class Blocks>
 void add(const std::string& codec, const CompressionMethod& method) {
+  add_copy(codec, method);
   for (const auto& [kind, content] : {std::pair{"log", &log_lines}, std::pair{"noise", &noise}}) {
     const std::string name = codec + "_" + kind;
     const auto made = content;
@@ -204,6 +217,7 @@ const bool are_added = [] {
   add<FastZstdBlocks>("zstd_fastest", Zstd{CompressionLevel::fastest});
   add<SnappyBlocks>("snappy", Snappy{});
   add<ZlibBlocks>("zlib", Zlib{});
+  add_copy("auto", Auto{});
   return true;
 }();
 

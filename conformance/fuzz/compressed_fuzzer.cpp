@@ -72,14 +72,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   std::vector<std::byte> frame(detail::CompressedFrame::header_bytes + input.size());
   std::copy(input.begin(), input.end(), frame.begin() + detail::CompressedFrame::header_bytes);
-  detail::CompressedFrame::seal(of.salt, id, of.number, content_bytes, frame);
+  detail::CompressedFrame::seal(of.salt, id, of.number, content_bytes, input, frame);
   if (!is_decoded(of, frame, {plain.get(), content_bytes})) return 0;
 
   std::vector<std::byte> again(content_bytes + detail::CompressedFrame::header_bytes);
-  const auto encoded = of.codec.encode(id, {plain.get(), content_bytes}, again);
+  detail::EncodingHistory history{.in_vain = data[1]};  // from some number on a sample comes first
+  const auto encoded = of.codec.encode(history, id, {plain.get(), content_bytes}, again);
   require(encoded.has_value(), "what was decoded can be encoded");
+  if (encoded->content_follows) std::memcpy(again.data() + encoded->bytes, plain.get(), content_bytes);
+  const std::size_t frame_bytes = encoded->bytes + (encoded->content_follows ? content_bytes : 0);
   const auto decoded = std::make_unique<std::byte[]>(content_bytes);
-  require(is_decoded(of, std::span{again}.first(*encoded), {decoded.get(), content_bytes}), "what was encoded can be decoded");
+  require(is_decoded(of, std::span{again}.first(frame_bytes), {decoded.get(), content_bytes}), "what was encoded can be decoded");
   require(std::memcmp(decoded.get(), plain.get(), content_bytes) == 0, "and is the same");
   return 0;
 }

@@ -98,24 +98,13 @@ BOOST_AUTO_TEST_CASE(a_thread_that_did_not_run_for_a_while_changes_little) {
 std::atomic<std::uint64_t> now{0};
 std::uint64_t ticking() noexcept { return now.fetch_add(1000); }
 
-/// The codecs of the frames that stand in the store.
-std::vector<FrameCodec> codecs_of(const OpenStorage& inner) {
-  const std::span<const std::byte> stored{*inner.made->back()->bytes};
-  std::vector<FrameCodec> codecs;
-  for (std::size_t at = detail::CompressedHeader::bytes; at < stored.size();) {
-    codecs.push_back(static_cast<FrameCodec>(stored[at + 8]));
-    at += detail::CompressedFrame::header_bytes + detail::load_little_endian<std::uint32_t>(stored.subspan(at));
-  }
-  return codecs;
-}
-
-std::vector<FrameCodec> stored_as(const Bytes& content, std::uint64_t store_bytes_per_second) {
+std::vector<FrameCodec> stored_as(const Bytes& content, std::uint64_t store_bytes_per_second, std::size_t chunk_bytes = 1024) {
   const OpenStorage inner;
-  auto backend = *compressed(inner, Auto{store_bytes_per_second, ticking}, {.chunk_bytes = 1024}).create_backend();
+  auto backend = *compressed(inner, Auto{store_bytes_per_second, ticking}, {.chunk_bytes = chunk_bytes}).create_backend();
   BOOST_TEST_REQUIRE(write_all(backend.create(), content, 5000).has_value());
   auto reader = backend.open();
   BOOST_TEST((read_all(*reader, 3000) == content));
-  return codecs_of(inner);
+  return codecs_of(*inner.made->back());
 }
 
 BOOST_AUTO_TEST_CASE(the_same_measures_make_the_same_choices) {
@@ -129,6 +118,27 @@ BOOST_AUTO_TEST_CASE(a_slow_store_gets_the_smallest_and_never_what_does_not_shri
   BOOST_TEST(std::count(of_text.begin(), of_text.end(), FrameCodec::zstd) > 150);
   const auto of_noise = stored_as(pattern(200 * 1024), 1'000'000);
   BOOST_TEST(std::count(of_noise.begin(), of_noise.end(), FrameCodec::raw) == 200);
+}
+
+BOOST_AUTO_TEST_CASE(what_no_codec_makes_smaller_does_not_count_against_any) {
+  constexpr std::size_t chunk = 16 * 1024;
+  Bytes content = text(50 * chunk);
+  const auto add = [&](const Bytes& more) { content.insert(content.end(), more.begin(), more.end()); };
+  add(pattern(200 * chunk));
+  add(text(50 * chunk));
+  const auto codecs = stored_as(content, 10'000'000, chunk);
+  BOOST_TEST_REQUIRE(codecs.size() == 300U);
+  BOOST_TEST(std::count(codecs.begin(), codecs.begin() + 50, FrameCodec::raw) <= 3);
+  BOOST_TEST(std::count(codecs.begin() + 50, codecs.end() - 50, FrameCodec::raw) == 200);
+  BOOST_TEST(std::count(codecs.end() - 50, codecs.end(), FrameCodec::raw) <= 3);
+}
+
+BOOST_AUTO_TEST_CASE(what_one_codec_makes_smaller_and_another_does_not_counts) {
+  // A quarter of the values of a byte, in no order: nothing for LZ4, a quarter for the entropy coder of zstd.
+  Bytes content = pattern(200 * 16 * 1024);
+  for (std::byte& b : content) b &= std::byte{0x3F};
+  const auto codecs = stored_as(content, 10'000'000, 16 * 1024);
+  BOOST_TEST(std::count(codecs.begin(), codecs.end(), FrameCodec::zstd) > 150);
 }
 
 BOOST_AUTO_TEST_CASE(a_chunk_too_small_to_learn_from_is_compressed_all_the_same) {

@@ -63,6 +63,17 @@ struct NamedMethod {
   return bytes;
 }
 
+/// The codecs of the frames that stand in the store.
+[[nodiscard]] inline std::vector<detail::FrameCodec> codecs_of(const OpenObject& object) {
+  const std::span<const std::byte> stored{*object.bytes};
+  std::vector<detail::FrameCodec> codecs;
+  for (std::size_t at = detail::CompressedHeader::bytes; at < stored.size();) {
+    codecs.push_back(static_cast<detail::FrameCodec>(stored[at + 8]));
+    at += detail::CompressedFrame::header_bytes + detail::load_little_endian<std::uint32_t>(stored.subspan(at));
+  }
+  return codecs;
+}
+
 /// A codec by itself, and frames that it takes for its own: what somebody could store who knows the format.
 class FrameForge {
  public:
@@ -75,14 +86,17 @@ class FrameForge {
 
   [[nodiscard]] Bytes encode(std::span<const std::byte> plain, detail::FrameId at = id) const {
     Bytes stored(plain.size() + codec_.shape().overhead_bytes);
-    stored.resize(codec_.encode(at, plain, stored).value());
+    detail::EncodingHistory of_new_object;
+    const auto frame = codec_.encode(of_new_object, at, plain, stored).value();
+    stored.resize(frame.bytes);
+    if (frame.content_follows) stored.insert(stored.end(), plain.begin(), plain.end());
     return stored;
   }
   /// The frame has the right checksum, whatever it says.
   [[nodiscard]] Bytes forge(detail::FrameCodec codec, std::span<const std::byte> payload, std::size_t content_bytes) const {
     Bytes frame(detail::CompressedFrame::header_bytes + payload.size());
     std::copy(payload.begin(), payload.end(), frame.begin() + detail::CompressedFrame::header_bytes);
-    detail::CompressedFrame::seal(salt(), id, codec, content_bytes, frame);
+    detail::CompressedFrame::seal(salt(), id, codec, content_bytes, payload, frame);
     return frame;
   }
   [[nodiscard]] Result<Bytes> decode(std::span<const std::byte> stored, std::size_t content_bytes, detail::FrameId at = id) const {

@@ -141,6 +141,14 @@ BOOST_AUTO_TEST_CASE(stored_bytes_are_what_the_format_says) {
   BOOST_TEST(std::equal(random.begin(), random.end(), stored.begin() + static_cast<std::ptrdiff_t>(second + 20)));
 }
 
+// With whichever vectors.
+BOOST_AUTO_TEST_CASE(checksums_are_those_of_the_format) {
+  const Bytes bytes = pattern(70'000);
+  for (const std::size_t size : {0UL, 1UL, 16UL, 17UL, 128UL, 240UL, 241UL, 1024UL, 1025UL, 65'536UL, 70'000UL}) {
+    BOOST_TEST(detail::xxh3(std::span{bytes}.first(size), size * 77) == XXH3_64bits_withSeed(bytes.data(), size, size * 77));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_buffer_spills_through_it) {
   for (const auto& [name, method] : all_methods()) {
     BOOST_TEST_CONTEXT(name) {

@@ -87,10 +87,10 @@ struct NumberCodec {
   [[nodiscard]] Result<std::uint64_t> read_header(std::span<const std::byte> in) const {
     return detail::load_little_endian<std::uint64_t>(in);
   }
-  [[nodiscard]] Result<std::size_t> encode(detail::FrameId id, std::span<const std::byte> plain, std::span<std::byte> stored) const {
+  [[nodiscard]] Result<detail::EncodedFrame> encode(detail::EncodingHistory&, detail::FrameId id, std::span<const std::byte>,
+                                                    std::span<std::byte> stored) const {
     detail::store_little_endian(id.number, stored);
-    std::copy(plain.begin(), plain.end(), stored.begin() + 8);
-    return plain.size() + 8;
+    return detail::EncodedFrame{8, true};
   }
   [[nodiscard]] Result<void> decode(detail::FrameId id, std::span<const std::byte> stored, std::span<std::byte> plain) const {
     if (is_due(moments->decodes_until_failure)) return failure(errc::no_space, "decode");

@@ -20,7 +20,7 @@
 namespace hybridbuffer::testing {
 namespace {
 
-/// Frames as they are, behind their number; with `fixed` false some get longer than others.
+/// Frames as they are, behind their number; with `fixed` false some get longer than others, and the shortest are not copied.
 template <bool fixed>
 struct PlainCodec {
   static constexpr bool is_secret = true;
@@ -36,10 +36,13 @@ struct PlainCodec {
     if (in[8] != std::byte{0xAA} || in[9] != std::byte{0xAA}) return failure(errc::corrupted, "header");
     return detail::load_little_endian<std::uint64_t>(in);
   }
-  [[nodiscard]] Result<std::size_t> encode(detail::FrameId id, std::span<const std::byte> plain, std::span<std::byte> stored) const {
+  [[nodiscard]] Result<detail::EncodedFrame> encode(detail::EncodingHistory&, detail::FrameId id, std::span<const std::byte> plain,
+                                                    std::span<std::byte> stored) const {
     detail::store_little_endian(id.number, stored);
+    const std::size_t padding = fixed ? 0 : id.number % most_padding;
+    if (!fixed && padding == 0) return detail::EncodedFrame{8, true};
     std::copy(plain.begin(), plain.end(), stored.begin() + 8);
-    return plain.size() + 8 + (fixed ? 0 : id.number % most_padding);
+    return detail::EncodedFrame{plain.size() + 8 + padding};
   }
   [[nodiscard]] Result<void> decode(detail::FrameId id, std::span<const std::byte> stored, std::span<std::byte> plain) const {
     if (detail::load_little_endian<std::uint64_t>(stored) != id.number) return failure(errc::corrupted, "another frame");
@@ -223,11 +226,12 @@ struct NotingCodec {
   [[nodiscard]] static Result<std::uint64_t> read_header(std::span<const std::byte> in) {
     return detail::load_little_endian<std::uint64_t>(in);
   }
-  [[nodiscard]] Result<std::size_t> encode(detail::FrameId id, std::span<const std::byte> plain, std::span<std::byte>) const {
+  [[nodiscard]] Result<detail::EncodedFrame> encode(detail::EncodingHistory&, detail::FrameId id, std::span<const std::byte> plain,
+                                                    std::span<std::byte>) const {
     if (id.number >= numbers->size()) numbers->resize(2 * id.number + 1);
     *repeated += (*numbers)[id.number] ? 1 : 0;
     (*numbers)[id.number] = true;
-    return plain.size() + 1;
+    return detail::EncodedFrame{plain.size() + 1};
   }
   [[nodiscard]] static Result<void> decode(detail::FrameId, std::span<const std::byte>, std::span<std::byte>) { return {}; }
 };

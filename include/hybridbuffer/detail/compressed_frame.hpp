@@ -2,6 +2,7 @@
 
 #include <hybridbuffer/detail/framed_object.hpp>
 #include <hybridbuffer/detail/little_endian.hpp>
+#include <hybridbuffer/detail/xxh3.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <xxhash.h>
 
 /// \file
 /// What compressed() stores, without the codecs. Byte by byte: docs/compression.md.
@@ -19,10 +19,6 @@ namespace hybridbuffer::inline v0_1::detail {
 /// What a frame's content went through; the numbers stand in stored frames.
 enum class FrameCodec : std::uint8_t { raw = 0, zstd = 1, lz4 = 2, snappy = 3, gzip = 4, zlib = 5, deflate = 6 };
 inline constexpr std::uint8_t frame_codec_count = 7;
-
-[[nodiscard]] inline std::uint64_t hash_of(std::span<const std::byte> bytes, std::uint64_t seed) noexcept {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
-}
 
 /// What stands before a location's first frame.
 class CompressedHeader {
@@ -43,13 +39,13 @@ class CompressedHeader {
   void write(std::uint64_t object, std::span<std::byte> out) const noexcept {
     std::copy(fixed_.begin(), fixed_.end(), out.begin());
     store_little_endian(object, out.subspan(fixed_.size()));
-    store_little_endian(hash_of(out.first(hashed_bytes), 0), out.subspan(hashed_bytes));
+    store_little_endian(xxh3(out.first(hashed_bytes), 0), out.subspan(hashed_bytes));
   }
 
   /// The object's number. Errors: `corrupted` when it is not what write() wrote.
   [[nodiscard]] Result<std::uint64_t> read(std::span<const std::byte> in) const noexcept {
     if (in.size() < bytes || !std::equal(fixed_.begin(), fixed_.end(), in.begin()) ||
-        load_little_endian<std::uint64_t>(in.subspan(hashed_bytes)) != hash_of(in.first(hashed_bytes), 0)) {
+        load_little_endian<std::uint64_t>(in.subspan(hashed_bytes)) != xxh3(in.first(hashed_bytes), 0)) {
       return failure(errc::corrupted, "read the header of a compressed object");
     }
     return load_little_endian<std::uint64_t>(in.subspan(fixed_.size()));
@@ -68,18 +64,20 @@ struct CompressedFrame {
   FrameCodec codec;
   std::span<const std::byte> payload;
 
-  /// Writes the header of the frame whose payload stands in `frame` already.
-  static void seal(std::uint64_t salt, FrameId id, FrameCodec codec, std::size_t content_bytes, std::span<std::byte> frame) noexcept {
-    store_little_endian(static_cast<std::uint32_t>(frame.size() - header_bytes), frame);
-    store_little_endian(static_cast<std::uint32_t>(content_bytes), frame.subspan(4));
-    store_little_endian(static_cast<std::uint32_t>(codec), frame.subspan(8));
-    store_little_endian(checksum(salt, id, frame), frame.subspan(hashed_bytes));
+  /// Writes the header of the frame that has this payload, wherever that stands.
+  static void seal(std::uint64_t salt, FrameId id, FrameCodec codec, std::size_t content_bytes, std::span<const std::byte> payload,
+                   std::span<std::byte> header) noexcept {
+    store_little_endian(static_cast<std::uint32_t>(payload.size()), header);
+    store_little_endian(static_cast<std::uint32_t>(content_bytes), header.subspan(4));
+    store_little_endian(static_cast<std::uint32_t>(codec), header.subspan(8));
+    store_little_endian(checksum(salt, id, header, payload), header.subspan(hashed_bytes));
   }
 
   /// Errors: `corrupted` when it is not what seal() made of `content_bytes` bytes at this id: nothing of the payload has been looked at.
   [[nodiscard]] static Result<CompressedFrame> open(std::uint64_t salt, FrameId id, std::size_t content_bytes,
                                                     std::span<const std::byte> frame) noexcept {
-    if (frame.size() < header_bytes || load_little_endian<std::uint64_t>(frame.subspan(hashed_bytes)) != checksum(salt, id, frame)) {
+    if (frame.size() < header_bytes ||
+        load_little_endian<std::uint64_t>(frame.subspan(hashed_bytes)) != checksum(salt, id, frame, frame.subspan(header_bytes))) {
       return failure(errc::corrupted, "decompress", "the checksum of a frame does not match");
     }
     const auto codec = load_little_endian<std::uint32_t>(frame.subspan(8));
@@ -95,12 +93,13 @@ struct CompressedFrame {
 
   // Over the header and where the frame belongs, which seeds the one over the payload: a frame that was moved, repeated or kept from an
   // earlier object does not match.
-  [[nodiscard]] static std::uint64_t checksum(std::uint64_t salt, FrameId id, std::span<const std::byte> frame) noexcept {
+  [[nodiscard]] static std::uint64_t checksum(std::uint64_t salt, FrameId id, std::span<const std::byte> header,
+                                              std::span<const std::byte> payload) noexcept {
     std::array<std::byte, hashed_bytes + 16> bound;
-    std::copy_n(frame.begin(), hashed_bytes, bound.begin());
+    std::copy_n(header.begin(), hashed_bytes, bound.begin());
     store_little_endian(id.number, std::span{bound}.subspan(hashed_bytes));
     store_little_endian(id.offset, std::span{bound}.subspan(hashed_bytes + 8));
-    return hash_of(frame.subspan(header_bytes), hash_of(bound, salt));
+    return xxh3(payload, xxh3(bound, salt));
   }
 };
 

@@ -12,7 +12,8 @@ namespace hybridbuffer::inline v0_1::detail {
 
 /// Which codec the next chunk takes: that whose time for a byte, and what it leaves of it at the store's speed, are least together.
 ///
-/// What a codec takes and leaves is a running average over the chunks that it got. One that is not the best gets a chunk now and then, so
+/// What a codec takes and leaves is a running average over the chunks that it got and that can be compressed; CompressionSample tells
+/// which cannot. One that is not the best gets a chunk now and then, so
 /// that other content is noticed: after as many chunks as make these trials cost 1/64 of the best's time, but after 1 024 at the latest.
 /// A chunk is compressed once, trial or not, and stored so.
 /// Threads: any number at once.
@@ -24,13 +25,16 @@ class CompressionChoice {
   explicit CompressionChoice(std::uint64_t store_bytes_per_second) noexcept
       : store_nanoseconds_{1e9 / static_cast<double>(std::max<std::uint64_t>(store_bytes_per_second, 1))} {}
 
-  /// The index of the candidate for the next chunk. Each gets one before any gets a second.
+  /// What tells whether a chunk can be compressed by any of the candidates: it finds what repeats, and what some bytes are used more.
+  static constexpr Compressor judge{FrameCodec::zstd, 1};
+
+  /// The index of the candidate for the next chunk. Each has one recorded before any gets a second.
   [[nodiscard]] std::size_t next() {
     const std::scoped_lock lock{mutex_};
     const std::uint64_t chunk = ++chunks_;
     std::size_t chosen = candidates.size();
     for (std::size_t i = 0; i != candidates.size() && chosen == candidates.size(); ++i) {
-      if (estimates_[i].last_chunk == 0) chosen = i;
+      if (!estimates_[i].is_known) chosen = i;
     }
     if (chosen == candidates.size()) chosen = due(chunk);
     estimates_[chosen].last_chunk = chunk;

@@ -14,6 +14,12 @@
 
 namespace hybridbuffer::inline v0_1::detail {
 
+/// What a codec notes of an object from chunk to chunk, all of its extensions included. Of a new object: zeros.
+struct EncodingHistory {
+  std::uint32_t in_vain = 0;  ///< chunks, one behind the other, that encoding made no smaller, those not counted that were not tried
+  std::uint32_t untried = 0;  ///< chunks left as they are, one behind the other, for what was judged by a part of them
+};
+
 /// What a location knows of its committed object: its frames, which of them are given back or were found damaged. Shared with the readers.
 ///
 /// Threads: any number at once.
@@ -59,6 +65,13 @@ class FrameTable {
   }
 
   // Changes, by one thread at a time --------------------------------------------------------------------------------------------
+
+  [[nodiscard]] EncodingHistory history() const {
+    return locked([&] { return history_; });
+  }
+  void set_history(const EncodingHistory& history) {
+    locked([&] { history_ = history; });
+  }
 
   /// Errors: std::bad_alloc.
   void reserve_for(const FrameList& added) {
@@ -174,6 +187,7 @@ class FrameTable {
   std::vector<std::uint64_t> damaged_;  // numbers
   std::optional<std::uint64_t> stored_perhaps_;
   std::optional<std::uint64_t> size_perhaps_;
+  EncodingHistory history_;
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail

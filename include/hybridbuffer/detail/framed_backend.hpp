@@ -87,8 +87,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
       if (!sink) return std::unexpected{std::move(sink).error()};
       if (*table == nullptr) return new_object<Appender>(std::move(*state), std::move(*sink));
       const FrameTable::Ends ends = (*table)->ends();
-      return Appender{std::move(*state), object_,         std::move(*table), FrameList{shape(), ends.size, ends.stored}, false,
-                      limit(),           std::move(*sink)};
+      return Appender{std::move(*state), object_,          std::move(*table), FrameList{shape(), ends.size, ends.stored}, false,
+                      limit(),           std::move(*sink), gathers()};
     });
   }
   /// The bytes of a chunk: extensions that begin at multiples of it go on in the same run of frames.
@@ -200,6 +200,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   static constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
 
   [[nodiscard]] FrameShape shape() const noexcept { return object_->codec->shape(); }
+  [[nodiscard]] bool gathers() const noexcept { return capabilities_of(inner_).has(Capability::gather); }
 
   // How much content `stored` bytes of frames hold.
   [[nodiscard]] std::uint64_t content_of(std::uint64_t stored) const noexcept {
@@ -277,8 +278,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   template <class Handle, class Sink>
   [[nodiscard]] Handle new_object(WriterState<NoObject> state, Sink sink) {
     auto table = std::make_shared<FrameTable>(shape(), object_->next_number());
-    return Handle{std::move(state), object_,        std::move(table), FrameList{shape(), 0, shape().header_bytes}, true,
-                  limit(true),      std::move(sink)};
+    return Handle{std::move(state), object_,         std::move(table), FrameList{shape(), 0, shape().header_bytes}, true,
+                  limit(true),      std::move(sink), gathers()};
   }
 
   template <class Change>

@@ -24,22 +24,29 @@ struct FrameId {
   std::uint64_t offset;
 };
 
+/// What encode() made of a chunk.
+struct EncodedFrame {
+  std::size_t bytes;             ///< how many it wrote
+  bool content_follows = false;  ///< the chunk itself belongs behind them: it was not changed, and is not copied
+};
+
 /// What turns content into what is stored, a frame at a time: all that an encoding transform has to say.
 ///
 ///   shape()          the same for the codec's whole life
 ///   write_header     `shape().header_bytes` bytes that stand before the first frame, with the object's number in them
 ///   read_header      the number back; `corrupted` when anything else in it differs from what write_header writes
-///   encode           `plain` into `stored`, which has room for shape().overhead_bytes more; returns how many bytes it took
+///   encode           `plain` into `stored`, which has room for shape().overhead_bytes more and may hold anything behind what was made
 ///   decode           the other way; `corrupted` when `stored` is not what encode made of `plain.size()` bytes at this id
 ///   is_secret        content is wiped from memory that is given back
 ///
-/// Threads: any number at once.
+/// Threads: any number at once, each with a history of its own.
 template <class C>
-concept frame_codec = requires(const C& c, std::uint64_t object, FrameId id, std::span<const std::byte> in, std::span<std::byte> out) {
+concept frame_codec = requires(const C& c, std::uint64_t object, EncodingHistory& history, FrameId id, std::span<const std::byte> in,
+                               std::span<std::byte> out) {
   { c.shape() } -> std::same_as<FrameShape>;
   { c.write_header(object, out) } -> std::same_as<void>;
   { c.read_header(in) } -> std::same_as<Result<std::uint64_t>>;
-  { c.encode(id, in, out) } -> std::same_as<Result<std::size_t>>;
+  { c.encode(history, id, in, out) } -> std::same_as<Result<EncodedFrame>>;
   { c.decode(id, in, out) } -> std::same_as<Result<void>>;
   typename std::bool_constant<C::is_secret>;
 };

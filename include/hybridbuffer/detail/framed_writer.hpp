@@ -6,6 +6,7 @@
 #include <hybridbuffer/storage.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,19 +18,22 @@ namespace hybridbuffer::inline v0_1::detail {
 
 /// Encodes what is written, frame by frame, into a writer of the backend beneath; close() commits there and then in the table.
 ///
-/// Cost: full frames are encoded straight from the caller's memory; the rest waits in memory of one frame.
+/// Cost: full frames are encoded straight from the caller's memory; the rest waits in memory of one frame. What the codec leaves as it is
+///       goes on from there uncopied, where the backend beneath gathers.
 /// Threads: one at a time.
 template <frame_codec Codec, writer Sink>
 class FramedWriter {
  public:
-  /// Starts a new object, `table`, or extends the committed one: `added` says from where.
+  /// Starts a new object, `table`, or extends the committed one: `added` says from where. `gathers`: the backend of `sink` declares it.
   FramedWriter(WriterState<NoObject> state, std::shared_ptr<FramedObject<Codec>> object, std::shared_ptr<FrameTable> table, FrameList added,
-               bool is_new, std::uint64_t limit, Sink sink)
+               bool is_new, std::uint64_t limit, Sink sink, bool gathers)
       : state_{std::move(state)},
         object_{std::move(object)},
         table_{std::move(table)},
         added_{std::move(added)},
         sink_{std::move(sink)},
+        gathers_{gathers},
+        history_{table_->history()},
         needs_header_{is_new},
         is_new_{is_new},
         limit_{limit} {}
@@ -44,6 +48,7 @@ class FramedWriter {
     // The sink's commit may take long, so it is not under the location's lock. A failure there is the verdict below.
     if (state_.is_open()) static_cast<void>(state_.write([&] { return commit_sink(); }));
     auto verdict = state_.close([&](NoObject&) {
+      table_->set_history(history_);
       if (is_new_) object_->commit(table_);
       else table_->absorb(added_);
       return Result<void>{};
@@ -85,12 +90,23 @@ class FramedWriter {
     const auto room = stored_room();
     if (needs_header_) object_->codec->write_header(table_->identity(), room.first(header));
     const FrameId id{object_->next_number(), added_.size()};
-    const auto size = object_->codec->encode(id, plain, room.subspan(header, plain.size() + shape().overhead_bytes));
-    if (!size) return std::unexpected{size.error()};
-    if (auto written = sink_.write(room.first(header + *size)); !written) return written;
+    const auto frame = object_->codec->encode(history_, id, plain, room.subspan(header, plain.size() + shape().overhead_bytes));
+    if (!frame) return std::unexpected{frame.error()};
+    const auto content = plain.first(frame->content_follows ? plain.size() : 0);
+    if (auto written = pass_on(room, header + frame->bytes, content); !written) return written;
     needs_header_ = false;
-    added_.push(plain.size(), *size, id.number);
+    added_.push(plain.size(), frame->bytes + content.size(), id.number);
     return {};
+  }
+
+  // The first `made` bytes of `room`, and `content` behind them, in one write: each may be a request to the store.
+  [[nodiscard]] Result<void> pass_on(std::span<std::byte> room, std::size_t made, std::span<const std::byte> content) {
+    if (content.empty()) return sink_.write(room.first(made));
+    if constexpr (gathering_writer<Sink>) {
+      if (gathers_) return sink_.write(std::array<std::span<const std::byte>, 2>{room.first(made), content});
+    }
+    std::memcpy(room.data() + made, content.data(), content.size());
+    return sink_.write(room.first(made + content.size()));
   }
 
   [[nodiscard]] std::span<std::byte> stored_room() {
@@ -133,6 +149,8 @@ class FramedWriter {
   std::shared_ptr<FrameTable> table_;
   FrameList added_;
   Sink sink_;
+  bool gathers_;
+  EncodingHistory history_;
   FrameMemory<Codec::is_secret> plain_;
   FrameMemory<false> stored_;
   std::size_t waiting_ = 0;  // bytes of `plain_`

@@ -3,6 +3,7 @@
 #include <hybridbuffer/detail/compressed_frame.hpp>
 #include <hybridbuffer/detail/compression_choice.hpp>
 #include <hybridbuffer/detail/compression_engines.hpp>
+#include <hybridbuffer/detail/compression_sample.hpp>
 #include <hybridbuffer/detail/framed_object.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/transform/compression_options.hpp>
@@ -11,8 +12,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <sys/random.h>
 #include <utility>
@@ -91,18 +92,18 @@ class CompressionCodec {
   /// Errors: `corrupted` when it differs from this location's.
   [[nodiscard]] Result<std::uint64_t> read_header(std::span<const std::byte> in) const noexcept { return header_.read(in); }
 
-  /// What does not shrink by an eighth is stored raw. Errors: `no_space` (memory), `io`; std::bad_alloc.
-  [[nodiscard]] Result<std::size_t> encode(detail::FrameId id, std::span<const std::byte> plain, std::span<std::byte> stored) const {
-    if (shared_->choice == nullptr) return encode_with(compressor_, id, plain, stored);
-
-    detail::CompressionChoice& choice = *shared_->choice;
-    // What a chunk takes beside its bytes would make small ones look slow.
-    if (plain.size() < chunk_bytes_) return encode_with(choice.candidates[choice.best()], id, plain, stored);
-    const std::size_t candidate = choice.next();
-    const std::uint64_t begin = shared_->clock();
-    auto size = encode_with(choice.candidates[candidate], id, plain, stored);
-    if (size) choice.record(candidate, plain.size(), *size, shared_->clock() - begin);
-    return size;
+  /// What does not shrink by an eighth is stored raw; after some of that, so is what does not look as if it would.
+  /// Errors: `no_space` (memory), `io`; std::bad_alloc.
+  [[nodiscard]] Result<detail::EncodedFrame> encode(detail::EncodingHistory& history, detail::FrameId id, std::span<const std::byte> plain,
+                                                    std::span<std::byte> stored) const {
+    const Attempt attempt{history, id, plain, stored.subspan(detail::CompressedFrame::header_bytes)};
+    const auto done = shared_->choice == nullptr ? compress(attempt, compressor_, detail::CompressionSample::judge_of(compressor_))
+                                                 : compress_with_choice(attempt, *shared_->choice);
+    if (!done) return std::unexpected{done.error()};
+    const bool is_raw = done->bytes == 0;
+    const std::span<const std::byte> payload = is_raw ? plain : attempt.room.first(done->bytes);
+    detail::CompressedFrame::seal(header_.salt(), id, done->codec, plain.size(), payload, stored);
+    return detail::EncodedFrame{detail::CompressedFrame::header_bytes + done->bytes, is_raw};
   }
 
   /// Errors: `corrupted`, `no_space` (memory); std::bad_alloc.
@@ -121,24 +122,69 @@ class CompressionCodec {
     return codec == raw || codec == compressor_.codec;
   }
 
-  [[nodiscard]] Result<std::size_t> encode_with(const detail::Compressor& compressor, detail::FrameId id, std::span<const std::byte> plain,
-                                                std::span<std::byte> stored) const {
-    const auto payload = stored.subspan(detail::CompressedFrame::header_bytes);
-    const auto room = payload.first(plain.size() - (plain.size() + 7) / 8);
-    std::size_t size = 0;
-    if (compressor.codec != detail::FrameCodec::raw && !room.empty()) {
-      const auto done = shared_->pool.with_engines([&](auto& engines) { return engines.compress(compressor, plain, room); });
-      if (!done) return done;
-      size = *done;
+  struct Attempt {
+    detail::EncodingHistory& history;
+    detail::FrameId id;
+    std::span<const std::byte> plain;
+    std::span<std::byte> room;  // as long as `plain`
+  };
+  struct Compressed {
+    detail::FrameCodec codec = detail::FrameCodec::raw;
+    std::size_t bytes = 0;                 // in the room; 0: it did not shrink by an eighth, or was not tried
+    std::optional<bool> sample_shrinks{};  // none: there was no need to ask
+  };
+
+  [[nodiscard]] Result<Compressed> compress(const Attempt& attempt, const detail::Compressor& compressor,
+                                            const detail::Compressor& judge) const {
+    Compressed done;
+    if (detail::CompressionSample::comes_first(attempt.history, attempt.plain.size())) {
+      const auto shrinks = sample_shrinks(attempt, judge);
+      if (!shrinks) return std::unexpected{shrinks.error()};
+      done.sample_shrinks = *shrinks;
+      if (!*shrinks) {
+        ++attempt.history.untried;
+        return done;
+      }
     }
-    const detail::FrameCodec used = size == 0 ? detail::FrameCodec::raw : compressor.codec;
-    if (used == detail::FrameCodec::raw) {
-      std::memcpy(payload.data(), plain.data(), plain.size());
-      size = plain.size();
+    const auto out = attempt.room.first(attempt.plain.size() - (attempt.plain.size() + 7) / 8);
+    if (!out.empty()) {
+      const auto size = shared_->pool.with_engines([&](auto& engines) { return engines.compress(compressor, attempt.plain, out); });
+      if (!size) return std::unexpected{size.error()};
+      done.bytes = *size;
+      done.codec = *size == 0 ? detail::FrameCodec::raw : compressor.codec;
     }
-    const std::size_t frame_bytes = detail::CompressedFrame::header_bytes + size;
-    detail::CompressedFrame::seal(header_.salt(), id, used, plain.size(), stored.first(frame_bytes));
-    return frame_bytes;
+    attempt.history = {.in_vain = done.bytes == 0 ? attempt.history.in_vain + 1 : 0};
+    return done;
+  }
+
+  [[nodiscard]] Result<bool> sample_shrinks(const Attempt& attempt, const detail::Compressor& judge) const {
+    return shared_->pool.with_engines(
+        [&](auto& engines) { return detail::CompressionSample::shrinks(engines, judge, attempt.id.number, attempt.plain, attempt.room); });
+  }
+
+  [[nodiscard]] Result<Compressed> compress_with_choice(const Attempt& attempt, detail::CompressionChoice& choice) const {
+    const std::size_t size = attempt.plain.size();
+    // What a chunk takes beside its bytes would make small ones look slow.
+    const bool is_learnt_from = size >= chunk_bytes_;
+    const std::size_t candidate = is_learnt_from ? choice.next() : choice.best();
+    const detail::Compressor& compressor = detail::CompressionChoice::candidates[candidate];
+    const bool is_compressed = compressor.codec != detail::FrameCodec::raw;
+    const std::uint64_t begin = shared_->clock();
+    auto done = is_compressed ? compress(attempt, compressor, detail::CompressionChoice::judge) : Compressed{};
+    const std::uint64_t nanoseconds = shared_->clock() - begin;
+    if (!done || !is_learnt_from) return done;
+
+    // What no codec makes smaller says nothing of this one, and must not keep it from what comes after.
+    if (is_compressed && done->bytes == 0 && detail::CompressionSample::suffices_for(size)) {
+      if (!done->sample_shrinks) {
+        const auto shrinks = sample_shrinks(attempt, detail::CompressionChoice::judge);
+        if (!shrinks) return std::unexpected{shrinks.error()};
+        done->sample_shrinks = *shrinks;
+      }
+      if (!*done->sample_shrinks) return done;
+    }
+    choice.record(candidate, size, done->bytes == 0 ? size : done->bytes, nanoseconds);
+    return done;
   }
 
   std::shared_ptr<detail::CompressionShared> shared_;

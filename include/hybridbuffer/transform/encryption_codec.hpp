@@ -91,7 +91,7 @@ class EncryptionCodec {
       if (!delivered) return std::unexpected{delivered.error()};
       count = *delivered;
       if (count == 0) break;
-      auto size = file->encode(file_frame(length, chunk_bytes_), plain.first(count), sealed);
+      auto size = file->seal(file_frame(length, chunk_bytes_), plain.first(count), sealed);
       if (!size) return std::unexpected{std::move(size).error()};
       if (auto written = write(std::span<const std::byte>{sealed.first(*size)}); !written) return written;
       length += count;
@@ -100,7 +100,7 @@ class EncryptionCodec {
     std::array<std::byte, 8> closing_plain;
     std::array<std::byte, closing_bytes> closing;
     detail::store_little_endian(length, closing_plain);
-    if (auto size = file->encode(closing_frame, closing_plain, closing); !size) return std::unexpected{std::move(size).error()};
+    if (auto size = file->seal(closing_frame, closing_plain, closing); !size) return std::unexpected{std::move(size).error()};
     return write(std::span<const std::byte>{closing});
   }
 
@@ -135,12 +135,11 @@ class EncryptionCodec {
     return detail::load_little_endian<std::uint64_t>(in.subspan(header_.size()));
   }
 
-  [[nodiscard]] Result<std::size_t> encode(detail::FrameId id, std::span<const std::byte> plain, std::span<std::byte> stored) const {
-    const auto out = stored.first(plain.size() + detail::aead_tag_bytes);
-    if (auto sealed = aead_.seal(key(), nonce(id.number), additional(id, plain.size()), plain, out); !sealed) {
-      return std::unexpected{std::move(sealed).error()};
-    }
-    return out.size();
+  [[nodiscard]] Result<detail::EncodedFrame> encode(const detail::EncodingHistory& /*each frame is made alike*/, detail::FrameId id,
+                                                    std::span<const std::byte> plain, std::span<std::byte> stored) const {
+    auto size = seal(id, plain, stored);
+    if (!size) return std::unexpected{std::move(size).error()};
+    return detail::EncodedFrame{*size};
   }
 
   [[nodiscard]] Result<void> decode(detail::FrameId id, std::span<const std::byte> stored, std::span<std::byte> plain) const {
@@ -149,6 +148,14 @@ class EncryptionCodec {
   }
 
  private:
+  [[nodiscard]] Result<std::size_t> seal(detail::FrameId id, std::span<const std::byte> plain, std::span<std::byte> stored) const {
+    const auto out = stored.first(plain.size() + detail::aead_tag_bytes);
+    if (auto sealed = aead_.seal(key(), nonce(id.number), additional(id, plain.size()), plain, out); !sealed) {
+      return std::unexpected{std::move(sealed).error()};
+    }
+    return out.size();
+  }
+
   // What a header is of; its byte 10.
   enum class Form : std::uint8_t { location = 0, file = 1 };
 
