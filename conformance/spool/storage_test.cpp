@@ -36,6 +36,13 @@ BOOST_AUTO_TEST_CASE(a_file_url_names_the_directory) {
   BOOST_TEST(directory.names().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_file_url_that_names_a_directory_in_memory_is_warned_of) {
+  Program program{{"--memory", "1M", "--storage", "file:///dev/shm?compress=lz4"}};
+  program.end_input();
+  BOOST_TEST(program.errors() == "hybrid-spool: warning: /dev/shm is held in memory: what is spilled there frees none\n");
+  BOOST_TEST(program.exit_code() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_memory_url_keeps_everything_in_the_process) { BOOST_TEST(files_of_a_relay("memory:").empty()); }
 
 BOOST_AUTO_TEST_CASE(transforms_stand_before_the_files) {

@@ -55,6 +55,11 @@ Result<void> check(const AnyStorage& storage) {
   return writer->close();
 }
 
+/// What works and is probably not meant.
+void tell_warnings(const AnyStorage& storage, Console& console) {
+  for (const std::string& warning : storage.warnings()) console.note("warning: " + warning);
+}
+
 Outcome storage_failure(const hybridbuffer::Error& error) { return {ExitCode::usage, "--storage: " + error.message()}; }
 
 /// What a URL may name here: with the stores and transforms whose libraries the program was built with.
@@ -92,7 +97,7 @@ Result<hybridbuffer::StorageRegistry> known_here(const Options& options) {
   return registry;
 }
 
-std::expected<AnyStorage, Outcome> named_by_url(const Options& options) {
+std::expected<AnyStorage, Outcome> named_by_url(const Options& options, Console& console) {
   const auto registry = known_here(options);
   if (!registry) return std::unexpected{Outcome{ExitCode::failure, registry.error().message()}};
   auto storage = hybridbuffer::storage_from_url(options.storage, *registry);
@@ -100,6 +105,7 @@ std::expected<AnyStorage, Outcome> named_by_url(const Options& options) {
   if (const auto checked = check(*storage); !checked && !means_full(checked.error())) {
     return std::unexpected{storage_failure(checked.error())};
   }
+  tell_warnings(*storage, console);
   return *std::move(storage);
 }
 
@@ -123,16 +129,15 @@ std::expected<AnyStorage, Outcome> in_a_directory(const Options& options, const 
     checked = storage.check();
   }
   if (!checked && !means_full(checked.error())) return std::unexpected{directory_failure(options, checked.error())};
-  if (!is_beside_output) {
-    for (const std::string& warning : storage.warnings()) console.note("warning: " + warning);
-  }
-  return storage;
+  AnyStorage place{storage};
+  if (!is_beside_output) tell_warnings(place, console);
+  return place;
 }
 
 }  // namespace
 
 std::expected<AnyStorage, Outcome> find_place(const Options& options, const std::optional<OutputFile>& file, Console& console) {
-  return options.storage.empty() ? in_a_directory(options, file, console) : named_by_url(options);
+  return options.storage.empty() ? in_a_directory(options, file, console) : named_by_url(options, console);
 }
 
 }  // namespace spool

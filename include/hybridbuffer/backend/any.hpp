@@ -4,14 +4,18 @@
 #include <hybridbuffer/detail/erased.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/storage_warnings.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <new>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hybridbuffer::inline v0_1 {
 
@@ -230,14 +234,14 @@ static_assert(storage_backend<AnyBackend> && explain_storage_backend<AnyBackend>
 ///     HybridBuffer buffer{SegmentedMemory<>{}, SpillAt{64_MiB}, place};
 ///
 /// There is none by default: a buffer of AnyBackend is told where it keeps its bytes. A moved-from one answers `closed`.
-/// Threads: create_backend from any number at once, on copies of one factory too.
+/// Threads: create_backend and warnings from any number at once, on copies of one factory too.
 class AnyStorage {
  public:
   /// Errors: std::bad_alloc.
   template <class Storage>
     requires(!std::same_as<Storage, AnyStorage>) && detail::has_create_backend<Storage>
   AnyStorage(Storage storage)  // NOLINT(google-explicit-constructor): it is one, and keeps all that it can do
-      : make_{[storage = std::move(storage)]() -> Result<AnyBackend> { return erase(storage.create_backend()); }} {
+      : held_{std::make_shared<const Storage>(std::move(storage))}, table_{&table_of<Storage>} {
     // Not above: whether a storage over an AnyStorage can be moved would depend on whether it converts to one, and that on whether it can.
     static_assert(storage_factory<Storage>);
   }
@@ -245,8 +249,13 @@ class AnyStorage {
   /// A new, empty location.
   /// Errors: those of the factory; `closed` after a move; `no_space` when the backend does not fit in an AnyBackend and there is no memory.
   [[nodiscard]] Result<AnyBackend> create_backend() const {
-    if (make_.is_empty()) return detail::holds_nothing("use a storage that was moved from");
-    return make_();
+    if (held_ == nullptr) return detail::holds_nothing("use a storage that was moved from");
+    return table_->create_backend(held_.get());
+  }
+  /// What the held storage warns of; nothing after a move. Errors: std::bad_alloc.
+  [[nodiscard]] std::vector<std::string> warnings() const {
+    if (held_ == nullptr) return {};
+    return table_->warnings(held_.get());
   }
 
  private:
@@ -262,7 +271,17 @@ class AnyStorage {
     }
   }
 
-  detail::SharedFunction<Result<AnyBackend>()> make_;
+  struct Table {
+    Result<AnyBackend> (*create_backend)(const void*);
+    std::vector<std::string> (*warnings)(const void*);
+  };
+  template <class Storage>
+  static constexpr Table table_of{
+      [](const void* held) -> Result<AnyBackend> { return erase(static_cast<const Storage*>(held)->create_backend()); },
+      [](const void* held) { return warnings_of(*static_cast<const Storage*>(held)); }};
+
+  std::shared_ptr<const void> held_;
+  const Table* table_;
 };
 
 static_assert(storage_factory<AnyStorage> && std::copy_constructible<AnyStorage>);

@@ -254,7 +254,7 @@ class FileStorage {
     return writer->close();
   }
 
-  /// What works and is probably not meant, a sentence each.
+  /// What works and is probably not meant, a sentence each: files that are held in memory, no O_TMPFILE. Errors: std::bad_alloc.
   [[nodiscard]] std::vector<std::string> warnings() const {
     std::vector<std::string> sentences;
     if (moved_from_) return sentences;

@@ -5,6 +5,7 @@
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
 #include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/storage_warnings.hpp>
 #include <hybridbuffer/transform/checksummed_handles.hpp>
 
 #include <algorithm>
@@ -14,8 +15,10 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 /// \file
 /// checksummed(storage): every byte that is read was verified against a checksum that the store cannot alter. Needs the target
@@ -322,7 +325,7 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
   std::uint64_t chunk_bytes_;
 };
 
-/// Makes checksummed locations in another storage. Threads: create_backend from any number at once, as in that one.
+/// Makes checksummed locations in another storage. Threads: create_backend and warnings from any number at once, as in that one.
 template <storage_factory Storage>
 class ChecksummedStorage {
  public:
@@ -342,6 +345,9 @@ class ChecksummedStorage {
       return failure(errc::no_space, "create a checksummed location", "out of memory");
     }
   }
+
+  /// What the other storage warns of. Errors: std::bad_alloc.
+  [[nodiscard]] std::vector<std::string> warnings() const { return warnings_of(storage_); }
 
   [[nodiscard]] const Storage& inner() const noexcept { return storage_; }
 

@@ -3,13 +3,16 @@
 #include <hybridbuffer/detail/framed_backend.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/storage_warnings.hpp>
 #include <hybridbuffer/transform/compression_codec.hpp>
 #include <hybridbuffer/transform/compression_options.hpp>
 
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace hybridbuffer::inline v0_1 {
 
@@ -54,6 +57,9 @@ class CompressedStorage {
       return failure(errc::no_space, "make a compressed location", "out of memory");
     }
   }
+
+  /// What the storage beneath warns of; nothing after a move. Errors: std::bad_alloc. Threads: any number at once.
+  [[nodiscard]] std::vector<std::string> warnings() const { return inner_ == nullptr ? std::vector<std::string>{} : warnings_of(*inner_); }
 
  private:
   std::shared_ptr<const Inner> inner_;  // which locations use to publish

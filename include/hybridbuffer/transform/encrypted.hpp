@@ -3,12 +3,15 @@
 #include <hybridbuffer/detail/framed_backend.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/storage_warnings.hpp>
 #include <hybridbuffer/transform/encryption_codec.hpp>
 #include <hybridbuffer/transform/encryption_options.hpp>
 
 #include <memory>
 #include <new>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace hybridbuffer::inline v0_1 {
 
@@ -57,6 +60,9 @@ class EncryptedStorage {
       return failure(errc::no_space, "make an encrypted location", "out of memory");
     }
   }
+
+  /// What the storage beneath warns of; nothing after a move. Errors: std::bad_alloc. Threads: any number at once.
+  [[nodiscard]] std::vector<std::string> warnings() const { return inner_ == nullptr ? std::vector<std::string>{} : warnings_of(*inner_); }
 
  private:
   static Cipher chosen(Cipher wanted) noexcept {

@@ -3,6 +3,7 @@
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/storage_warnings.hpp>
 #include <hybridbuffer/transform/observation.hpp>
 
 #include <chrono>
@@ -11,9 +12,11 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 /// \file
 /// observed(storage, sink): tells a sink of each call, and changes nothing.
@@ -240,7 +243,7 @@ class ObservedBackend : public detail::ForwardedCapabilities<detail::SameCapabil
   detail::Watch<Sink> watch_;
 };
 
-/// Makes observed locations in another storage. Threads: create_backend from any number at once, as in that one.
+/// Makes observed locations in another storage. Threads: create_backend and warnings from any number at once, as in that one.
 template <storage_factory Storage, observation_sink Sink>
 class ObservedStorage {
  public:
@@ -253,6 +256,9 @@ class ObservedStorage {
     if (!inner) return std::unexpected{std::move(inner).error()};
     return Backend{*std::move(inner), watch_};
   }
+
+  /// What the other storage warns of. Nobody observes it. Errors: std::bad_alloc.
+  [[nodiscard]] std::vector<std::string> warnings() const { return warnings_of(storage_); }
 
   [[nodiscard]] const Storage& inner() const noexcept { return storage_; }
 

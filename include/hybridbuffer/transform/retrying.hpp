@@ -4,6 +4,7 @@
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
 #include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/storage_warnings.hpp>
 #include <hybridbuffer/transform/retry_policy.hpp>
 #include <hybridbuffer/transform/retrying_handles.hpp>
 
@@ -11,8 +12,10 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 /// \file
 /// retrying(storage, options): tries again what fails with `timeout` or `unavailable`, where that cannot do harm.
@@ -178,7 +181,7 @@ class RetryingBackend : public detail::ForwardedCapabilities<detail::SameCapabil
   std::shared_ptr<Location> shared_;
 };
 
-/// Makes retrying locations in another storage. Threads: create_backend from any number at once, as in that one.
+/// Makes retrying locations in another storage. Threads: create_backend and warnings from any number at once, as in that one.
 template <storage_factory Storage, retry_time Time = SystemTime>
 class RetryingStorage {
  public:
@@ -198,6 +201,9 @@ class RetryingStorage {
       return failure(errc::no_space, "create a retrying location", "out of memory");
     }
   }
+
+  /// What the other storage warns of. Errors: std::bad_alloc.
+  [[nodiscard]] std::vector<std::string> warnings() const { return warnings_of(storage_); }
 
   [[nodiscard]] const Storage& inner() const noexcept { return storage_; }
 

@@ -5,6 +5,7 @@
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
 #include <hybridbuffer/storage.hpp>
+#include <hybridbuffer/storage_warnings.hpp>
 #include <hybridbuffer/transform/tiered_handles.hpp>
 
 #include <algorithm>
@@ -13,8 +14,10 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 /// \file
 /// tiered(first, second): goes on in the second storage when the first one is full or away.
@@ -226,7 +229,8 @@ class TieredBackend
   std::uint64_t max_object_size_;
 };
 
-/// Makes locations that begin in one storage and go on in another. Threads: create_backend from any number at once, as in those.
+/// Makes locations that begin in one storage and go on in another. Threads: create_backend and warnings from any number at once, as in
+/// those.
 template <storage_factory FirstStorage, storage_factory SecondStorage>
 class TieredStorage {
   using First = backend_of_t<FirstStorage>;
@@ -260,6 +264,14 @@ class TieredStorage {
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "create a tiered location", "out of memory");
     }
+  }
+
+  /// What the two storages warn of, the first one's sentences first; nothing after a move. Errors: std::bad_alloc.
+  [[nodiscard]] std::vector<std::string> warnings() const {
+    if (tiers_ == nullptr) return {};
+    auto sentences = warnings_of(tiers_->first);
+    for (std::string& sentence : warnings_of(tiers_->second)) sentences.push_back(std::move(sentence));
+    return sentences;
   }
 
   /// The storage that is asked first.
