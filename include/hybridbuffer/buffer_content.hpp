@@ -446,7 +446,7 @@ class BufferContent {
     const detail::Owned<std::byte[]> scratch{new std::byte[block]};
     Position position;
     for (std::uint64_t offset = stored_.begin(); offset < stored_.end();) {
-      const std::span part{scratch.get(), static_cast<std::size_t>(std::min<std::uint64_t>(block, stored_.end() - offset))};
+      const std::span<std::byte> part{scratch.get(), static_cast<std::size_t>(std::min<std::uint64_t>(block, stored_.end() - offset))};
       if (auto done = stored_.read(position, offset, part); !done) return done;
       if (auto done = sink.write(part); !done) return done;
       offset += part.size();

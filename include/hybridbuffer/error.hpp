@@ -1,6 +1,7 @@
 #pragma once
 
-#include <atomic>
+#include <hybridbuffer/detail/atomic.hpp>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -144,7 +145,7 @@ class Error {
 
   Error(const Error& other) noexcept
       : code_{other.code_}, native_value_{other.native_value_}, operation_{other.operation_}, details_{other.details_} {
-    if (details_ != nullptr) details_->references.fetch_add(1, std::memory_order_relaxed);
+    if (details_ != nullptr) details_->references.fetch_add(1, detail::Order::relaxed);
   }
   Error(Error&& other) noexcept
       : code_{other.code_},
@@ -171,9 +172,7 @@ class Error {
   /// What was tried.
   [[nodiscard]] std::string_view operation() const noexcept { return operation_; }
   /// What the operation was applied to; empty when that adds nothing.
-  [[nodiscard]] std::string_view subject() const noexcept {
-    return details_ != nullptr ? std::string_view{details_->text(), details_->length} : std::string_view{};
-  }
+  [[nodiscard]] std::string_view subject() const noexcept { return details_ != nullptr ? details_->view() : std::string_view{}; }
   /// One line for people. Errors: std::bad_alloc.
   [[nodiscard]] std::string message() const {
     std::string text{operation_};
@@ -191,13 +190,14 @@ class Error {
 
  private:
   struct Details {
-    std::atomic<std::uint32_t> references{1};
+    detail::Atomic<std::uint32_t> references{1};
     std::uint32_t length;
     const std::error_category* category;
 
     Details(std::uint32_t text_length, const std::error_category& native) noexcept : length{text_length}, category{&native} {}
 
     [[nodiscard]] char* text() noexcept { return reinterpret_cast<char*>(this + 1); }
+    [[nodiscard]] std::string_view view() const noexcept { return {reinterpret_cast<const char*>(this + 1), length}; }
 
     static Details* make(const std::error_category& category, std::string_view subject) noexcept {
       constexpr std::size_t longest = 4096;
@@ -209,7 +209,7 @@ class Error {
       return details;
     }
     static void release(Details* details) noexcept {
-      if (details->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+      if (details->references.fetch_sub(1, detail::Order::acq_rel) != 1) return;
       details->~Details();
       ::operator delete(static_cast<void*>(details));
     }

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <hybridbuffer/detail/atomic.hpp>
 #include <hybridbuffer/detail/light_lock.hpp>
 #include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/error.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <new>
 #include <utility>
@@ -77,7 +77,7 @@ class LocationState {
     const detail::LightGuard guard{shared_->lock};
     if (shared_->writer_open) return failure(errc::busy, operation);
     shared_->writer_open = true;
-    shared_->references.fetch_add(1, std::memory_order_relaxed);
+    shared_->references.fetch_add(1, detail::Order::relaxed);
     return WriterState<Object>{shared_, shared_->generation};
   }
 
@@ -103,7 +103,7 @@ class LocationState {
       writer_open = false;
     }
     static void release(Shared* shared) noexcept {
-      if (shared->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared;
+      if (shared->references.fetch_sub(1, detail::Order::acq_rel) == 1) delete shared;
     }
 
     detail::LightLock lock;
@@ -111,7 +111,7 @@ class LocationState {
     std::uint64_t generation = 0;  // a writer of an earlier one may not commit
     bool writer_open = false;
     pid_t process = detail::process_id();
-    std::atomic<std::uint32_t> references{1};
+    detail::Atomic<std::uint32_t> references{1};
   };
 
   void retire() noexcept {

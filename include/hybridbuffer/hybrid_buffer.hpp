@@ -61,6 +61,9 @@ class HybridBuffer {
   // Keeps a constructor's parameters out of deduction, which is the guides' alone.
   template <class Part>
   using Given = std::type_identity_t<Part>;
+  // Result<Value>, but as a type that depends on the class: an include does not pay for what members return that nobody calls.
+  template <class Value>
+  using Answer = Result<typename std::conditional_t<true, std::type_identity<Value>, MemoryPolicy>::type>;
 
  public:
   using memory_type = MemoryPolicy;  ///< The memory policy.
@@ -96,7 +99,7 @@ class HybridBuffer {
     return buffer;
   }
   /// The same for text.
-  [[nodiscard]] static Result<HybridBuffer> from(std::string_view text) { return from(std::as_bytes(std::span{text})); }
+  [[nodiscard]] static Result<HybridBuffer> from(std::string_view text) { return from(detail::bytes_of(text)); }
 
   /// Takes content, position and policies; `other` is empty and closed afterwards.
   /// Invalidates: readers, spans and iterators of both.
@@ -128,7 +131,7 @@ class HybridBuffer {
     return append_beyond_window(bytes);
   }
   /// The same for text.
-  [[nodiscard]] Result<void> append(std::string_view text) { return append(std::as_bytes(std::span{text})); }
+  [[nodiscard]] Result<void> append(std::string_view text) { return append(detail::bytes_of(text)); }
   /// The same for one byte.
   [[nodiscard]] Result<void> append(std::byte byte) { return append(std::span<const std::byte>{&byte, 1}); }
   /// The same for one byte of text.
@@ -184,12 +187,12 @@ class HybridBuffer {
   }
 
   /// The next byte, or nothing at the end. Errors: as read().
-  [[nodiscard]] Result<std::optional<std::byte>> get() {
+  [[nodiscard]] Answer<std::optional<std::byte>> get() {
     if (window_.empty()) [[unlikely]] {
       if (auto filled = fill_read_window(); !filled) return std::unexpected{std::move(filled).error()};
-      if (window_.empty()) return std::optional<std::byte>{};
+      if (window_.empty()) return std::nullopt;
     }
-    return std::optional<std::byte>{window_.take()};
+    return window_.take();
   }
 
   /// Contiguous bytes at the position, without consuming them; empty at the end. Errors: as read().
@@ -210,44 +213,44 @@ class HybridBuffer {
   }
 
   /// The next `count` bytes, or what is left of them, as a copy. Errors: as read(); std::bad_alloc.
-  [[nodiscard]] Result<std::vector<std::byte>> next(std::uint64_t count) {
+  [[nodiscard]] Answer<std::vector<std::byte>> next(std::uint64_t count) {
     std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(count, unread())));
     if (auto done = read(bytes); !done) return std::unexpected{std::move(done).error()};
     return bytes;
   }
 
   /// The next code point of UTF-8 text, or nothing at the end; U+FFFD for each byte that is not well-formed. Errors: as read().
-  [[nodiscard]] Result<std::optional<char32_t>> read_code_point() {
+  [[nodiscard]] Answer<std::optional<char32_t>> read_code_point() {
     std::array<std::byte, 4> units{};
     const auto window = peek();
     if (!window) return std::unexpected{window.error()};
-    if (window->empty()) return std::optional<char32_t>{};
+    if (window->empty()) return std::nullopt;
     std::span<const std::byte> text = *window;
     if (text.size() < units.size()) {  // the code point may go on in the next chunk
       const auto count = read_at(tell(), units);
       if (!count) return std::unexpected{count.error()};
-      text = std::span{units}.first(*count);
+      text = {units.data(), *count};
     }
     const auto decoded = detail::decode_code_point(text);
     window_.seek(tell() + decoded.length);
-    return std::optional{decoded.point};
+    return decoded.point;
   }
   /// The bytes up to and including the first `delimiter`, or up to the end. Errors: as read(); std::bad_alloc.
-  [[nodiscard]] Result<std::vector<std::byte>> read_until(std::byte delimiter) {
+  [[nodiscard]] Answer<std::vector<std::byte>> read_until(std::byte delimiter) {
     std::vector<std::byte> bytes;
     if (auto done = detail::read_until(*this, delimiter, bytes); !done) return std::unexpected{std::move(done).error()};
     return bytes;
   }
   /// The next line without its "\n" or "\r\n", or nothing at the end. Errors: as read(); std::bad_alloc.
-  [[nodiscard]] Result<std::optional<std::string>> read_line() {
+  [[nodiscard]] Answer<std::optional<std::string>> read_line() {
     std::string line;
     if (auto done = detail::read_until(*this, std::byte{'\n'}, line); !done) return std::unexpected{std::move(done).error()};
-    if (line.empty()) return std::optional<std::string>{};
+    if (line.empty()) return std::nullopt;
     if (line.back() == '\n') {
       line.pop_back();
       if (line.ends_with('\r')) line.pop_back();
     }
-    return std::optional{std::move(line)};
+    return line;
   }
 
   /// Writes up to `limit` unread bytes to `sink` and consumes what it accepted; does not close it.
@@ -309,9 +312,9 @@ class HybridBuffer {
   [[nodiscard]] reader_type open_reader() const noexcept { return reader_type{*this, tell()}; }
 
   /// A copy of the unread bytes, which stay unread. Errors: as read_at(); std::bad_alloc.
-  [[nodiscard]] Result<std::vector<std::byte>> to_bytes() const { return copy_unread<std::vector<std::byte>>(); }
+  [[nodiscard]] Answer<std::vector<std::byte>> to_bytes() const { return copy_unread<std::vector<std::byte>>(); }
   /// The same as text.
-  [[nodiscard]] Result<std::string> to_string() const { return copy_unread<std::string>(); }
+  [[nodiscard]] Answer<std::string> to_string() const { return copy_unread<std::string>(); }
 
   // Size and place ---------------------------------------------------------------------------------------------------------------
 
@@ -498,7 +501,7 @@ class HybridBuffer {
     if (!read_ahead_) read_ahead_.reset(new (std::nothrow) std::byte[read_ahead_bytes]);
     if (!read_ahead_) return failure(errc::no_space, "read", "no memory to read ahead");
     const std::uint64_t left = content_.stored().end() - position;
-    const std::span ahead{read_ahead_.get(), static_cast<std::size_t>(std::min<std::uint64_t>(read_ahead_bytes, left))};
+    const std::span<std::byte> ahead{read_ahead_.get(), static_cast<std::size_t>(std::min<std::uint64_t>(read_ahead_bytes, left))};
     window_.move_to(position);
     auto done = content_.stored().read(read_position_, position, ahead);
     if (done) window_.show(ahead, position);
@@ -562,7 +565,7 @@ class HybridBuffer {
   template <class Container>
   [[nodiscard]] Result<Container> copy_unread() const {
     Container content(static_cast<std::size_t>(unread()), typename Container::value_type{});
-    const auto done = read_at(tell(), std::as_writable_bytes(std::span{content}));
+    const auto done = read_at(tell(), {reinterpret_cast<std::byte*>(content.data()), content.size()});
     if (!done) return std::unexpected{done.error()};
     return content;
   }
@@ -589,8 +592,9 @@ class HybridBuffer {
 };
 
 // All three parts as they are given, so that a wrong one is explained; of fewer, each in the place that its concept says.
-/// All parts are the default ones.
-HybridBuffer() -> HybridBuffer<>;
+/// All parts are the default ones. (A template, so that the default composition is looked at where one is made, not at each include.)
+template <class Memory = DefaultMemoryPolicy>
+HybridBuffer() -> HybridBuffer<Memory>;
 /// All parts as they are given.
 template <class Memory, class Spill, class Storage>
 HybridBuffer(Memory, Spill, Storage) -> HybridBuffer<Memory, Spill, backend_of_t<Storage>, Storage>;

@@ -5,11 +5,11 @@
 #include <hybridbuffer/backend/file_place.hpp>
 #include <hybridbuffer/backend/file_publish.hpp>
 #include <hybridbuffer/backend/file_transfer.hpp>
+#include <hybridbuffer/detail/atomic.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
 #include <hybridbuffer/storage.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -222,14 +222,14 @@ class FileStorage {
   /// Errors: std::bad_alloc.
   FileStorage(const FileStorage& other) : place_{other.moved_from_ ? nullptr : other.place().shared()}, moved_from_{other.moved_from_} {}
   FileStorage(FileStorage&& other) noexcept
-      : place_{other.place_.exchange(nullptr, std::memory_order_relaxed)}, moved_from_{std::exchange(other.moved_from_, true)} {}
+      : place_{other.place_.exchange(nullptr, detail::Order::relaxed)}, moved_from_{std::exchange(other.moved_from_, true)} {}
   FileStorage& operator=(FileStorage other) noexcept {
-    place_.store(other.place_.exchange(place_.load(std::memory_order_relaxed), std::memory_order_relaxed), std::memory_order_relaxed);
+    place_.store(other.place_.exchange(place_.load(detail::Order::relaxed), detail::Order::relaxed), detail::Order::relaxed);
     std::swap(moved_from_, other.moved_from_);
     return *this;
   }
   ~FileStorage() {
-    if (auto* place = place_.load(std::memory_order_acquire); place != nullptr) place->release();
+    if (auto* place = place_.load(detail::Order::acquire); place != nullptr) place->release();
   }
 
   /// A new, empty location. Its file is made by the first create() or append().
@@ -250,7 +250,7 @@ class FileStorage {
     auto writer = backend->create();
     if (!writer) return std::unexpected{std::move(writer).error()};
     constexpr std::byte probe{1};
-    if (auto written = writer->write(std::span{&probe, 1}); !written) return written;
+    if (auto written = writer->write(std::span<const std::byte>{&probe, 1}); !written) return written;
     return writer->close();
   }
 
@@ -261,7 +261,7 @@ class FileStorage {
     auto directory = place().directory();
     if (!directory) return sentences;
     if ((*directory)->in_memory) sentences.push_back((*directory)->path + " is held in memory: what is spilled there frees none");
-    if ((*directory)->lacks_tmpfile.load(std::memory_order_relaxed)) {
+    if ((*directory)->lacks_tmpfile.load(detail::Order::relaxed)) {
       sentences.push_back((*directory)->path + " has no O_TMPFILE: a kill while a file is made can leave an empty one, and publish copies");
     }
     return sentences;
@@ -269,34 +269,34 @@ class FileStorage {
 
   /// Closes the files that are kept for reuse.
   void trim() const noexcept {
-    if (auto* place = place_.load(std::memory_order_acquire); place != nullptr) place->trim();
+    if (auto* place = place_.load(detail::Order::acquire); place != nullptr) place->trim();
   }
   /// How many files it keeps for new objects now, and how many bytes they hold.
   [[nodiscard]] RecycledFiles recycled() const noexcept {
-    const auto* place = place_.load(std::memory_order_acquire);
+    const auto* place = place_.load(detail::Order::acquire);
     return place != nullptr ? place->recycled() : RecycledFiles{};
   }
 
   /// The default ones after a move.
   [[nodiscard]] const FileOptions& options() const noexcept {
     static const FileOptions defaults{};
-    const auto* place = place_.load(std::memory_order_acquire);
+    const auto* place = place_.load(detail::Order::acquire);
     return place != nullptr ? place->options() : defaults;
   }
 
  private:
   /// Of a storage with the default options, made by the first who needs it.
   [[nodiscard]] detail::FilePlace& place() const {
-    detail::FilePlace* known = place_.load(std::memory_order_acquire);
+    detail::FilePlace* known = place_.load(detail::Order::acquire);
     if (known != nullptr) return *known;
     auto* made = new detail::FilePlace{FileOptions{}};
-    if (place_.compare_exchange_strong(known, made, std::memory_order_acq_rel)) return *made;
+    if (place_.compare_exchange(known, made, detail::Order::acq_rel)) return *made;
     made->release();
     return *known;
   }
 
   // Null: nobody needed the default place yet, or it was moved away. So a buffer on default files is small and made at once.
-  mutable std::atomic<detail::FilePlace*> place_{nullptr};
+  mutable detail::Atomic<detail::FilePlace*> place_{nullptr};
   bool moved_from_ = false;
 };
 

@@ -1,14 +1,13 @@
 #pragma once
 
 #include <hybridbuffer/backend/file_options.hpp>
+#include <hybridbuffer/detail/atomic.hpp>
 #include <hybridbuffer/detail/system_calls.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <array>
-#include <atomic>
 #include <cstdlib>
 #include <linux/magic.h>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,8 +42,8 @@ class Descriptor {
 struct FileDirectory {
   Descriptor descriptor;
   std::string path;
-  bool in_memory = false;                  // tmpfs or ramfs
-  std::atomic<bool> lacks_tmpfile{false};  // found out by the first file; saves the later ones a call that cannot work
+  bool in_memory = false;             // tmpfs or ramfs
+  Atomic<bool> lacks_tmpfile{false};  // found out by the first file; saves the later ones a call that cannot work
 };
 
 /// A new file without a name, mode 0600, length 0.
@@ -56,7 +55,8 @@ struct AnonymousFile {
 /// `prefix` and 128 random bits.
 [[nodiscard]] inline Result<std::string> unique_name(std::string_view prefix) {
   std::array<std::byte, 16> random{};
-  if (system_calls::random_bytes(random) != static_cast<ssize_t>(random.size())) return failure_from_errno("draw a random file name");
+  const ssize_t drawn = system_calls::random_bytes({random.data(), random.size()});
+  if (drawn != static_cast<ssize_t>(random.size())) return failure_from_errno("draw a random file name");
   std::string name{prefix};
   for (const std::byte value : random) {
     constexpr std::string_view digits = "0123456789abcdef";
@@ -122,7 +122,7 @@ struct NamedFile {
 /// A new file without a name: O_TMPFILE, or else created and unlinked at once.
 [[nodiscard]] inline Result<AnonymousFile> create_anonymous(FileDirectory& directory, std::string_view prefix) {
   const int number = directory.descriptor.number();
-  if (!directory.lacks_tmpfile.load(std::memory_order_relaxed)) {
+  if (!directory.lacks_tmpfile.load(Order::relaxed)) {
     auto file = create_tmpfile(number, directory.path);
     if (file) return AnonymousFile{*std::move(file), true};
     if (file.error() != errc::unsupported) return std::unexpected{std::move(file).error()};
@@ -130,7 +130,7 @@ struct NamedFile {
   auto file = create_named(number, prefix, directory.path);
   if (!file) return std::unexpected{std::move(file).error()};
   if (!remove_name(number, file->name)) return failure_from_errno("unlink a new file in", directory.path);
-  directory.lacks_tmpfile.store(true, std::memory_order_relaxed);
+  directory.lacks_tmpfile.store(true, Order::relaxed);
   return AnonymousFile{std::move(file->descriptor), false};
 }
 
@@ -160,6 +160,7 @@ struct NamedFile {
 /// The directory that `options` name, or the first usable of the usual ones; the caller owns it.
 /// Errors: why it is not usable; when none of several is, why the first is not.
 [[nodiscard]] inline Result<FileDirectory*> find_directory(const FileOptions& options) {
+  constexpr std::array<const char*, 2> usual_directories{"/var/tmp", "/tmp"};
   constexpr std::size_t longest_prefix = 200;  // a name has 255 bytes at most
   if (options.prefix.size() > longest_prefix || options.prefix.find('/') != std::string::npos ||
       options.prefix.find('\0') != std::string::npos) {
@@ -167,16 +168,16 @@ struct NamedFile {
   }
   const char* from_environment = options.directory.empty() ? ::secure_getenv("TMPDIR") : nullptr;
   const bool has_environment = from_environment != nullptr && *from_environment != '\0';
-  const std::array<std::string, 3> usual{has_environment ? from_environment : "", "/var/tmp", "/tmp"};
-  const std::span<const std::string> candidates =
-      options.directory.empty() ? std::span{usual}.subspan(has_environment ? 0 : 1) : std::span{&options.directory, 1};
+  const std::string wanted =
+      options.directory.empty() ? (has_environment ? from_environment : usual_directories.front()) : options.directory;
 
-  auto first = open_directory(candidates.front());
-  if (first) return hold_directory(*std::move(first), candidates.front());
-  if (first.error() == errc::invalid_argument) return std::unexpected{std::move(first).error()};
-  for (const std::string& candidate : candidates.subspan(1)) {
-    auto next = open_directory(candidate);
-    if (next) return hold_directory(*std::move(next), candidate);
+  auto first = open_directory(wanted);
+  if (first) return hold_directory(*std::move(first), wanted);
+  if (!options.directory.empty() || first.error() == errc::invalid_argument) return std::unexpected{std::move(first).error()};
+  for (const char* usual : usual_directories) {
+    if (wanted == usual) continue;
+    auto next = open_directory(usual);
+    if (next) return hold_directory(*std::move(next), usual);
   }
   return std::unexpected{std::move(first).error()};
 }

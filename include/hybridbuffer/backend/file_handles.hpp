@@ -68,16 +68,9 @@ class FileWriter {
   ///         the error); `no_space`; `io`; `closed`. After an error nothing of this writer will be visible.
   /// Cost:   one system call for each 64 pieces and each 2 GiB, and one now and then to claim storage; no allocation.
   [[nodiscard]] Result<void> write(std::span<const std::span<const std::byte>> pieces) {
-    return state_.write([&]() -> Result<void> {
-      std::uint64_t total = 0;
-      for (const auto piece : pieces) total += piece.size();
-      if (total > limit_ - position_) return failure(errc::limit_exceeded, "write more than max_bytes to a file in", file_->path());
-      auto written = file_->write(position_, pieces);
-      if (written) position_ += total;
-      return written;
-    });
+    return write_pieces({pieces.data(), pieces.size()});
   }
-  [[nodiscard]] Result<void> write(std::span<const std::byte> bytes) { return write(std::span{&bytes, 1}); }
+  [[nodiscard]] Result<void> write(std::span<const std::byte> bytes) { return write_pieces({&bytes, 1}); }
 
   /// Makes everything written visible at once.
   [[nodiscard]] Result<void> close() {
@@ -122,6 +115,17 @@ class FileWriter {
   }
 
  private:
+  [[nodiscard]] Result<void> write_pieces(detail::PieceList pieces) {
+    return state_.write([&]() -> Result<void> {
+      std::uint64_t total = 0;
+      for (const auto piece : pieces) total += piece.size();
+      if (total > limit_ - position_) return failure(errc::limit_exceeded, "write more than max_bytes to a file in", file_->path());
+      auto written = file_->write(position_, pieces);
+      if (written) position_ += total;
+      return written;
+    });
+  }
+
   /// Gives the storage of an extension back before anybody else may write; a new object's file just goes.
   void abandon() noexcept {
     if (!file_) return;

@@ -2,12 +2,12 @@
 
 #include <hybridbuffer/backend/file_directory.hpp>
 #include <hybridbuffer/backend/file_pieces.hpp>
+#include <hybridbuffer/detail/atomic.hpp>
 #include <hybridbuffer/detail/light_lock.hpp>
 #include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/detail/system_calls.hpp>
 #include <hybridbuffer/error.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -79,9 +79,9 @@ class StoredFile {
   StoredFile& operator=(const StoredFile&) = delete;
   ~StoredFile() = default;
 
-  void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void acquire() noexcept { references_.fetch_add(1, Order::relaxed); }
   void release() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) owner_->take_back(*this);
+    if (references_.fetch_sub(1, Order::acq_rel) == 1) owner_->take_back(*this);
   }
 
   [[nodiscard]] int descriptor() const noexcept { return file_.descriptor.number(); }
@@ -91,32 +91,32 @@ class StoredFile {
   [[nodiscard]] std::string_view path() const noexcept { return path_; }
 
   /// The committed size: what readers may see.
-  [[nodiscard]] std::uint64_t size() const noexcept { return size_.load(std::memory_order_acquire); }
-  void commit(std::uint64_t size) noexcept { size_.store(size, std::memory_order_release); }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_.load(Order::acquire); }
+  void commit(std::uint64_t size) noexcept { size_.store(size, Order::release); }
   /// Counts the shrinks, so that a reader notices one that ran beside it.
-  [[nodiscard]] std::uint32_t shrinks() const noexcept { return shrinks_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint32_t shrinks() const noexcept { return shrinks_.load(Order::acquire); }
 
   /// True once the object was published: it takes no further change.
-  [[nodiscard]] bool is_sealed() const noexcept { return sealed_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_sealed() const noexcept { return sealed_.load(Order::relaxed); }
   void seal(bool linked) noexcept {
-    sealed_.store(true, std::memory_order_relaxed);
+    sealed_.store(true, Order::relaxed);
     if (linked) file_.linkable = false;
   }
 
   /// Notes that bytes up to `end` go into a pipe or a socket, which take the pages of the file itself: until somebody reads them there,
   /// whatever alters those pages alters what is read.
   void lend(std::uint64_t end) noexcept {
-    std::uint64_t before = lent_end_.load(std::memory_order_relaxed);
-    while (before < end && !lent_end_.compare_exchange_weak(before, end, std::memory_order_relaxed)) {}
+    std::uint64_t before = lent_end_.load(Order::relaxed);
+    while (before < end && !lent_end_.compare_exchange(before, end, Order::relaxed)) {}
   }
-  [[nodiscard]] std::uint64_t lent_end() const noexcept { return lent_end_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t lent_end() const noexcept { return lent_end_.load(Order::relaxed); }
 
   /// Reads committed bytes; short only at the committed end.
   /// Errors: `corrupted` when the file ends before its committed object does.
   [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> bytes) const;
 
   /// Writes the pieces at `position`, at or beyond the committed end. A full disk is reported once all claims are given back.
-  [[nodiscard]] Result<void> write(std::uint64_t position, std::span<const std::span<const std::byte>> pieces);
+  [[nodiscard]] Result<void> write(std::uint64_t position, PieceList pieces);
 
   /// Runs `move()`, which moves bytes to `position` as a system call does, with storage claimed for `n` and ahead; none if n is 0.
   /// Returns: what it returned, errno kept; −1 for a full disk only once all claims are given back.
@@ -149,11 +149,11 @@ class StoredFile {
   [[nodiscard]] bool measure() noexcept;
   [[nodiscard]] std::uint64_t discard_alignment() const noexcept;
 
-  std::atomic<std::uint32_t> references_{1};
-  std::atomic<std::uint32_t> shrinks_{0};
-  std::atomic<std::uint64_t> size_{0};
-  std::atomic<std::uint64_t> lent_end_{0};
-  std::atomic<bool> sealed_{false};
+  Atomic<std::uint32_t> references_{1};
+  Atomic<std::uint32_t> shrinks_{0};
+  Atomic<std::uint64_t> size_{0};
+  Atomic<std::uint64_t> lent_end_{0};
+  Atomic<bool> sealed_{false};
   bool may_claim_ = true;                       // false once the file system refused
   std::uint64_t unclaimed_end_ = small_object;  // nothing is claimed for bytes below it
   FileOwner* owner_;
@@ -237,7 +237,7 @@ inline void StoredFile::put_claim(std::uint64_t claimed_end, std::uint64_t writt
   if (written_end > written_end_) written_end_ = written_end;
 }
 
-inline Result<void> StoredFile::write(std::uint64_t position, std::span<const std::span<const std::byte>> pieces) {
+inline Result<void> StoredFile::write(std::uint64_t position, PieceList pieces) {
   std::uint64_t left = 0;
   for (const auto piece : pieces) left += piece.size();
   PieceCursor cursor{pieces};
@@ -257,7 +257,7 @@ inline Result<void> StoredFile::write(std::uint64_t position, std::span<const st
 inline Result<void> StoredFile::shrink(std::uint64_t n) {
   const std::uint64_t before = size();
   commit(n);
-  shrinks_.fetch_add(1, std::memory_order_acq_rel);
+  shrinks_.fetch_add(1, Order::acq_rel);
   const LightGuard guard{tail_lock_};
   if (system_calls::set_length(descriptor(), n) != 0) {
     auto error = failure_from_errno("shorten file in", path_);

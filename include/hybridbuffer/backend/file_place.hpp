@@ -3,11 +3,11 @@
 #include <hybridbuffer/backend/file_directory.hpp>
 #include <hybridbuffer/backend/file_object.hpp>
 #include <hybridbuffer/backend/file_options.hpp>
+#include <hybridbuffer/detail/atomic.hpp>
 #include <hybridbuffer/detail/light_lock.hpp>
 #include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/error.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -24,9 +24,9 @@ class FilePlace final : public FileOwner {
  public:
   explicit FilePlace(FileOptions options) : options_{std::move(options)} {}
 
-  void acquire() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void acquire() noexcept { references_.fetch_add(1, Order::relaxed); }
   void release() noexcept {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (references_.fetch_sub(1, Order::acq_rel) == 1) delete this;
   }
 
   [[nodiscard]] FilePlace* shared() noexcept {
@@ -44,22 +44,23 @@ class FilePlace final : public FileOwner {
 
   /// The directory, looked for until found once.
   [[nodiscard]] Result<FileDirectory*> directory() {
-    FileDirectory* known = directory_.load(std::memory_order_acquire);
+    FileDirectory* known = directory_.load(Order::acquire);
     if (known != nullptr) return known;
     auto found = find_directory(options_);
     if (found) {
       pid_t nobody = 0;
-      process_.compare_exchange_strong(nobody, process_id(), std::memory_order_relaxed);
+      process_.compare_exchange(nobody, process_id(), Order::relaxed);
     }
-    if (!found || directory_.compare_exchange_strong(known, *found, std::memory_order_acq_rel)) return found;
+    if (!found || directory_.compare_exchange(known, *found, Order::acq_rel)) return found;
     delete *found;  // another thread was first
     return known;
   }
 
   /// The directory's path, for messages.
   [[nodiscard]] std::string_view path() const noexcept {
-    const FileDirectory* known = directory_.load(std::memory_order_acquire);
-    return known != nullptr ? std::string_view{known->path} : std::string_view{options_.directory};
+    const FileDirectory* known = directory_.load(Order::acquire);
+    if (known != nullptr) return known->path;
+    return options_.directory;
   }
 
   /// An empty file that nobody else uses.
@@ -119,7 +120,7 @@ class FilePlace final : public FileOwner {
 
   /// None in memory, where claiming only costs.
   [[nodiscard]] std::uint64_t reserve_ahead() const noexcept override {
-    const FileDirectory* known = directory_.load(std::memory_order_acquire);
+    const FileDirectory* known = directory_.load(Order::acquire);
     return known != nullptr && known->in_memory ? 0 : options_.reserve_ahead;
   }
 
@@ -132,10 +133,10 @@ class FilePlace final : public FileOwner {
  private:
   ~FilePlace() {
     delete_all(kept_);
-    delete directory_.load(std::memory_order_acquire);
+    delete directory_.load(Order::acquire);
   }
 
-  [[nodiscard]] bool is_ours() const noexcept { return process_.load(std::memory_order_relaxed) == process_id(); }
+  [[nodiscard]] bool is_ours() const noexcept { return process_.load(Order::relaxed) == process_id(); }
 
   static void delete_all(StoredFile* file) noexcept {
     while (file != nullptr) delete std::exchange(file, file->next_);
@@ -182,16 +183,16 @@ class FilePlace final : public FileOwner {
     --counters_.files;
     counters_.bytes -= file->held_bytes_;
     ++counters_.reused;
-    file->references_.store(1, std::memory_order_relaxed);
+    file->references_.store(1, Order::relaxed);
     acquire();
     enlist(*file);
     return file;
   }
 
-  std::atomic<std::uint32_t> references_{1};
-  std::atomic<FileDirectory*> directory_{nullptr};
+  Atomic<std::uint32_t> references_{1};
+  Atomic<FileDirectory*> directory_{nullptr};
   FileOptions options_;
-  std::atomic<pid_t> process_{0};  // that looked for the directory; 0: none yet
+  Atomic<pid_t> process_{0};  // that looked for the directory; 0: none yet
   mutable LightLock lock_;
   StoredFile* files_ = nullptr;  // in use
   StoredFile* kept_ = nullptr;   // waiting for reuse

@@ -139,16 +139,16 @@ struct Destination {
   return copy_through_name(file, destination, mode, options);
 }
 
-/// Returns: whether the file itself has the destination's name now; else a copy has.
-[[nodiscard]] inline Result<bool> place_at(StoredFile& file, const Destination& destination, PublishMode mode, const FileOptions& options) {
+/// Gives the file itself the destination's name, else a copy of it, and seals it.
+[[nodiscard]] inline Result<void> place_at(StoredFile& file, const Destination& destination, PublishMode mode, const FileOptions& options) {
   if (file.is_linkable()) {
     auto linked = link_file(file.descriptor(), destination, mode, options.prefix);
-    if (linked) return true;
-    if (linked.error() != errc::unsupported) return std::unexpected{std::move(linked).error()};
+    if (linked) file.seal(true);
+    if (linked || linked.error() != errc::unsupported) return linked;
   }
   auto copied = copy_file(file, destination, mode, options);
-  if (!copied) return std::unexpected{std::move(copied).error()};
-  return false;
+  if (copied) file.seal(false);
+  return copied;
 }
 
 /// Gives the committed object of `file` the name `path` and seals it. Nobody may write to the file meanwhile.
@@ -171,8 +171,7 @@ struct Destination {
     file.owner().reclaim();
     linked = place_at(file, *destination, mode, options);
   }
-  if (!linked) return std::unexpected{std::move(linked).error()};
-  file.seal(*linked);
+  if (!linked) return linked;
   // The name is there, and only whether it lasts is unknown.
   if (directory && system_calls::sync(directory.number()) != 0) {
     return std::unexpected{Error{errc::unavailable, "synchronise the directory of", std::error_code{errno, std::system_category()}, path}};

@@ -78,8 +78,8 @@ enum class WayOut : std::uint8_t { copy_file_range, sendfile, splice, none };
 /// True when a regular `source` is at its end. Files of /proc say so to copy_file_range, and are not.
 [[nodiscard]] inline bool is_at_end(int source) noexcept {
   const off_t position = system_calls::tell(source);
-  std::array<std::byte, 1> probe{};
-  return position >= 0 && system_calls::read_at(source, probe, static_cast<std::uint64_t>(position)) == 0;
+  std::byte probe{};
+  return position >= 0 && system_calls::read_at(source, {&probe, 1}, static_cast<std::uint64_t>(position)) == 0;
 }
 
 /// Moves up to `n` bytes from the position of `source` to `position`, at or beyond the committed end; blocks as `source` does.
@@ -127,9 +127,9 @@ template <class Copy, class Write>
   std::array<std::byte, std::size_t{16} << 10U> block;
   while (done < n) {  // the errors of `copy` come up here again
     const std::uint64_t rest = n - done;
-    auto count = source.read(done, std::span{block}.first(rest < block.size() ? static_cast<std::size_t>(rest) : block.size()));
+    auto count = source.read(done, {block.data(), rest < block.size() ? static_cast<std::size_t>(rest) : block.size()});
     if (!count) return std::unexpected{std::move(count).error()};
-    if (auto written = write(done, std::span<const std::byte>{block}.first(*count)); !written) return written;
+    if (auto written = write(done, std::span<const std::byte>{block.data(), *count}); !written) return written;
     done += *count;
   }
   return {};
@@ -148,7 +148,7 @@ template <class Copy, class Write>
       [&](std::uint64_t offset, std::span<const std::byte> bytes) -> Result<void> {
         while (!bytes.empty()) {
           const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};  // NOLINT: iovec serves reads too
-          const ssize_t accepted = system_calls::write_at(target, std::span{&piece, 1}, offset);
+          const ssize_t accepted = system_calls::write_at(target, {&piece, 1}, offset);
           if (accepted < 0) return failure_from_errno("write", path);
           if (accepted == 0) return failure(errc::io, "write to a file that takes no bytes:", path);
           bytes = bytes.subspan(static_cast<std::size_t>(accepted));
@@ -166,7 +166,7 @@ template <class Copy, class Write>
       [&](std::uint64_t offset, std::uint64_t left) {
         return target.extend(offset, 0, [&] { return copy_range_at(file.descriptor(), target.descriptor(), offset, left); });
       },
-      [&](std::uint64_t offset, std::span<const std::byte> bytes) { return target.write(offset, std::span{&bytes, 1}); });
+      [&](std::uint64_t offset, std::span<const std::byte> bytes) { return target.write(offset, {&bytes, 1}); });
 }
 
 }  // namespace hybridbuffer::inline v0_1::detail

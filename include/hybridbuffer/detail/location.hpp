@@ -1,9 +1,9 @@
 #pragma once
 
+#include <hybridbuffer/detail/atomic.hpp>
 #include <hybridbuffer/storage.hpp>
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -121,7 +121,7 @@ class Location {
   /// Forgets all cached handles but the one that was opened last: those before it show less.
   /// Threads: none other in this buffer.
   void forget_older_handles() noexcept {
-    HandleNode* newest = handles_.load(std::memory_order_acquire);
+    HandleNode* newest = handles_.load(Order::acquire);
     if (newest != nullptr) delete_all(std::exchange(newest->next, nullptr));
   }
 
@@ -145,10 +145,10 @@ class Location {
   static void delete_all(HandleNode* node) noexcept {
     while (node != nullptr) delete std::exchange(node, node->next);
   }
-  void forget_handles() noexcept { delete_all(handles_.exchange(nullptr, std::memory_order_acq_rel)); }
+  void forget_handles() noexcept { delete_all(handles_.exchange(nullptr, Order::acq_rel)); }
 
   [[nodiscard]] Result<void> read_at_handle(std::uint64_t offset, std::span<std::byte> out) const {
-    const HandleNode* node = handles_.load(std::memory_order_acquire);
+    const HandleNode* node = handles_.load(Order::acquire);
     if (node != nullptr) {
       const auto count = read_fully(out, [&](std::size_t done, auto rest) { return node->handle.read_at(offset + done, rest); });
       // A handle may show the size at its opening: only one that was opened after the commit proves that bytes are missing.
@@ -163,8 +163,8 @@ class Location {
   [[nodiscard]] Result<const HandleNode*> add_handle() const {
     auto handle = backend.open_reader_at();
     if (!handle) return std::unexpected{missing_is_corrupted(std::move(handle).error())};
-    auto* node = new HandleNode{std::move(*handle), committed, handles_.load(std::memory_order_acquire)};
-    while (!handles_.compare_exchange_weak(node->next, node, std::memory_order_acq_rel)) {}
+    auto* node = new HandleNode{std::move(*handle), committed, handles_.load(Order::acquire)};
+    while (!handles_.compare_exchange(node->next, node, Order::acq_rel)) {}
     return node;
   }
 
@@ -241,7 +241,7 @@ class Location {
       return count;
     };
     std::array<std::byte, 4096> scratch;
-    const std::span<std::byte> skipped = out.size() < scratch.size() ? std::span{scratch} : out;
+    const std::span<std::byte> skipped = out.size() < scratch.size() ? std::span<std::byte>{scratch.data(), scratch.size()} : out;
     while (position.offset_ < offset) {
       const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(skipped.size(), offset - position.offset_));
       const Result<std::size_t> count = read_some(skipped.first(step));
@@ -263,7 +263,7 @@ class Location {
     return error;
   }
 
-  mutable std::atomic<HandleNode*> handles_{nullptr};
+  mutable Atomic<HandleNode*> handles_{nullptr};
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail

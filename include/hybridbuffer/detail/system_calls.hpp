@@ -94,9 +94,15 @@ inline ssize_t read_at(int descriptor, std::span<std::byte> bytes, std::uint64_t
   return again_when_interrupted([&] { return ::pread(descriptor, bytes.data(), capped(bytes.size()), static_cast<off_t>(offset)); });
 }
 
-inline ssize_t write_at(int descriptor, std::span<const iovec> pieces, std::uint64_t offset) noexcept {
+/// What one pwritev(2) writes; no span, for the same reason as PieceList.
+struct Pieces {
+  const iovec* first;
+  std::size_t count;
+};
+
+inline ssize_t write_at(int descriptor, Pieces pieces, std::uint64_t offset) noexcept {
   return again_when_interrupted(
-      [&] { return ::pwritev(descriptor, pieces.data(), static_cast<int>(pieces.size()), static_cast<off_t>(offset)); });
+      [&] { return ::pwritev(descriptor, pieces.first, static_cast<int>(pieces.count), static_cast<off_t>(offset)); });
 }
 
 inline int set_length(int descriptor, std::uint64_t length) noexcept {

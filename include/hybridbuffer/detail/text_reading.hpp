@@ -12,6 +12,11 @@
 
 namespace hybridbuffer::inline v0_1::detail {
 
+/// Text as bytes. (std::as_bytes of a deduced span says the same, and takes a fifteenth of all that the core takes to compile.)
+[[nodiscard]] inline std::span<const std::byte> bytes_of(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
 /// A code point as UTF-8 (RFC 3629).
 struct EncodedCodePoint {
   std::array<char, 4> units{};

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <hybridbuffer/detail/atomic.hpp>
 #include <hybridbuffer/memory/pages.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -72,9 +72,9 @@ class ChunkPool {
   static constexpr std::size_t alignment = 64;                                 ///< Of every chunk.
 
   /// Bounds what each thread may keep, in bytes; 0 turns the pool off. A thread that holds more gives it back at its next put() or trim().
-  static void set_limit(std::size_t bytes) noexcept { limit_.store(bytes, std::memory_order_relaxed); }
+  static void set_limit(std::size_t bytes) noexcept { limit_.store(bytes, detail::Order::relaxed); }
   /// What the calling thread keeps at most.
-  [[nodiscard]] static std::size_t limit() noexcept { return limit_.load(std::memory_order_relaxed); }
+  [[nodiscard]] static std::size_t limit() noexcept { return limit_.load(detail::Order::relaxed); }
 
   /// What the calling thread keeps, of all sizes.
   [[nodiscard]] static std::size_t pooled_bytes() noexcept { return detail::thread_chunks.bytes; }
@@ -215,7 +215,7 @@ class ChunkPool {
 #endif
   }
 
-  static inline constinit std::atomic<std::size_t> limit_{default_limit};
+  static inline constinit detail::Atomic<std::size_t> limit_{default_limit};
 };
 
 }  // namespace hybridbuffer::inline v0_1
