@@ -133,6 +133,23 @@ BOOST_AUTO_TEST_CASE(what_no_codec_makes_smaller_does_not_count_against_any) {
   BOOST_TEST(std::count(codecs.end() - 50, codecs.end(), FrameCodec::raw) <= 3);
 }
 
+// Too small for their samples to be asked first: each of them is compressed in vain. With the real clock, by which that takes longer than
+// to store them as they are; beside the store's time it is nothing, so that how long exactly does not matter.
+BOOST_AUTO_TEST_CASE(many_small_objects_that_no_codec_makes_smaller_do_not_count_either) {
+  constexpr std::size_t chunk = 16 * 1024;
+  const OpenStorage inner;
+  const auto storage = compressed(inner, Auto{10'000'000}, {.chunk_bytes = chunk});
+  const auto raw_chunks = [&](const Bytes& content) {
+    auto backend = *storage.create_backend();
+    BOOST_TEST_REQUIRE(write_all(backend.create(), content, 5000).has_value());
+    const auto codecs = codecs_of(*inner.made->back());
+    return std::count(codecs.begin(), codecs.end(), FrameCodec::raw);
+  };
+  BOOST_TEST(raw_chunks(text(50 * chunk)) <= 3);
+  for (int i = 0; i != 200; ++i) BOOST_TEST(raw_chunks(pattern(2 * chunk)) == 2);
+  BOOST_TEST(raw_chunks(text(50 * chunk)) <= 3);
+}
+
 BOOST_AUTO_TEST_CASE(what_one_codec_makes_smaller_and_another_does_not_counts) {
   // A quarter of the values of a byte, in no order: nothing for LZ4, a quarter for the entropy coder of zstd.
   Bytes content = pattern(200 * 16 * 1024);

@@ -24,5 +24,5 @@ mutant every-sample-shrinks detail/compression_sample.hpp 'return *size != 0;' '
 mutant history-not-kept detail/framed_writer.hpp 'table_->set_history(history_);' '' compressed_incompressible
 mutant raw-chunk-copied detail/framed_writer.hpp 'if (gathers_)' 'if (false)' compressed_incompressible
 mutant gathers-undeclared detail/framed_writer.hpp 'if (gathers_)' 'if (true)' compressed_incompressible
-mutant incompressible-counts-against-the-codec transform/compression_codec.hpp 'if (!*done->sample_shrinks) return done;' '' compressed_auto
-mutant no-failure-counts transform/compression_codec.hpp 'if (!*done->sample_shrinks) return done;' 'return done;' compressed_auto
+mutant incompressible-counts-against-the-codec transform/compression_codec.hpp 'if (!*shrinks) return done;' '' compressed_auto
+mutant no-failure-counts transform/compression_codec.hpp 'if (!*shrinks) return done;' 'return done;' compressed_auto

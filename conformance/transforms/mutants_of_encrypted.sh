@@ -8,7 +8,7 @@ mutant place-not-bound transform/encryption_codec.hpp 'detail::store_little_endi
 mutant header-not-compared transform/encryption_codec.hpp '!std::equal(header_.begin(), header_.end(), in.begin())' 'false' encrypted
 mutant commitment-left-out transform/encryption_codec.hpp 'std::copy_n(derived.begin() + secret_bytes, commitment_bytes, header_.begin() + bound_bytes);' '' encrypted
 mutant header-not-in-the-key transform/encryption_codec.hpp 'std::span{header_}.first(bound_bytes), derived' 'std::span{header_}.first(8), derived' encrypted
-mutant the-same-salt-everywhere transform/encryption_codec.hpp 'Salt salt;' 'Salt salt{}; if (false)' encrypted
+mutant the-same-salt-everywhere transform/encryption_codec.hpp $'Salt salt;\n    if (auto filled' $'Salt salt{};\n    if (false) if (auto filled' encrypted
 mutant any-object-taken detail/framed_backend.hpp '*identity == candidates.committed->identity()' '*identity != 0' encrypted
 mutant wrong-bytes-stay detail/framed_readers.hpp 'std::memset(plain.data(), 0, plain.size());' '' encrypted
 mutant damage-forgotten detail/framed_readers.hpp 'if (decoded.error() == errc::corrupted) table_->mark_damaged(frame.number);' '' encrypted

@@ -176,12 +176,10 @@ class CompressionCodec {
 
     // What no codec makes smaller says nothing of this one, and must not keep it from what comes after.
     if (is_compressed && done->bytes == 0 && detail::CompressionSample::suffices_for(size)) {
-      if (!done->sample_shrinks) {
-        const auto shrinks = sample_shrinks(attempt, detail::CompressionChoice::judge);
-        if (!shrinks) return std::unexpected{shrinks.error()};
-        done->sample_shrinks = *shrinks;
-      }
-      if (!*done->sample_shrinks) return done;
+      const std::optional<bool> known = done->sample_shrinks;
+      const auto shrinks = known ? Result<bool>{*known} : sample_shrinks(attempt, detail::CompressionChoice::judge);
+      if (!shrinks) return std::unexpected{shrinks.error()};
+      if (!*shrinks) return done;
     }
     choice.record(candidate, size, done->bytes == 0 ? size : done->bytes, nanoseconds);
     return done;
