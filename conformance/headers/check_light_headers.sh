@@ -8,7 +8,7 @@ include="$1"
 shift
 heavy='^(/.*)?/(filesystem|mutex|iostream|functional|fstream|regex)$|/(range/v3|boost)/'
 # Of the core also these: <memory> brings streams and locales, <algorithm> the parallel ones; each costs a quarter of all that the core needs,
-# <atomic> an eighth.
+# <atomic> a twelfth.
 core="$include/hybridbuffer/hybrid_buffer.hpp"
 heavy_for_core='^(/.*)?/(atomic|memory|algorithm|iterator|ostream|istream|sstream|iomanip|locale|thread|chrono|future|map|unordered_map)$'
 # A span whose arguments are deduced (`std::span{array}`) has each of its guides looked at, those for ranges by way of most of <ranges>'

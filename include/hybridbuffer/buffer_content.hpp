@@ -172,10 +172,10 @@ class BufferContent {
     const WindowBeyondGrant end_of_window{*this};
     std::uint64_t taken = 0;
     while (taken < limit) {
-      const auto window = window_for_source(limit - taken);
-      if (!window) return std::unexpected{window.error()};
-      Result<std::size_t> count = read_some(*window);
-      if (count && *count > window->size()) count = failure(errc::corrupted, "read_from", "the source returned more than was asked for");
+      const Result<std::size_t> room = room_for_source(limit - taken);
+      if (!room) return std::unexpected{room.error()};
+      Result<std::size_t> count = read_some(tail_.window().first(*room));
+      if (count && *count > *room) count = failure(errc::corrupted, "read_from", "the source returned more than was asked for");
       tail_.add(count.value_or(0));
       taken += count.value_or(0);
       if (tail_.size() > memory_limit_) {
@@ -404,13 +404,13 @@ class BufferContent {
     return {};
   }
 
-  // The part of the window that a source may fill: `most` bytes at most, one at least.
-  [[nodiscard]] Result<std::span<std::byte>> window_for_source(std::uint64_t most) {
+  // Opens a window, and tells how much of it a source may fill: `most` bytes at most, one at least.
+  [[nodiscard]] Result<std::size_t> room_for_source(std::uint64_t most) {
     if (auto opened = open_window_for_source(); !opened) return std::unexpected{std::move(opened).error()};
     auto count = static_cast<std::size_t>(std::min<std::uint64_t>(tail_.window_room(), most));
     if (is_window_beyond_grant()) count = accepted_of(count);
     if (count == 0) return failure(errc::limit_exceeded, "append", "the spill policy rejects it");
-    return tail_.window().first(count);
+    return count;
   }
 
   // How many of `count` more bytes the spill policy would not reject.

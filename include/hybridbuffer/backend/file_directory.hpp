@@ -80,25 +80,22 @@ inline bool remove_name(int directory, const std::string& name) noexcept {
   return (status.st_mode & mode_t{07777}) == wanted || system_calls::set_mode(descriptor, wanted) == 0;
 }
 
-/// A new file in `directory` under a name of its own.
-struct NamedFile {
-  Descriptor descriptor;
-  std::string name;
-};
-[[nodiscard]] inline Result<NamedFile> create_named(int directory, std::string_view prefix, std::string_view path) {
+/// A new file in `directory` under a name of its own, which is put into `name`.
+[[nodiscard]] inline Result<Descriptor> create_named(int directory, std::string& name, std::string_view prefix, std::string_view path) {
   constexpr int attempts = 8;
   for (int attempt = 0;; ++attempt) {
-    auto name = unique_name(prefix);
-    if (!name) return std::unexpected{std::move(name).error()};
-    Descriptor file{system_calls::open_at(directory, name->c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, S_IRUSR | S_IWUSR)};
+    auto drawn = unique_name(prefix);
+    if (!drawn) return std::unexpected{std::move(drawn).error()};
+    name = *std::move(drawn);
+    Descriptor file{system_calls::open_at(directory, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, S_IRUSR | S_IWUSR)};
     if (!file && errno == EEXIST && attempt < attempts) continue;
     if (!file) return failure_from_errno("create file in", path);
     if (!make_private(file.number())) {
       auto error = failure_from_errno("set the mode of a file in", path);
-      remove_name(directory, *name);
+      remove_name(directory, name);
       return error;
     }
-    return NamedFile{std::move(file), *std::move(name)};
+    return file;
   }
 }
 
@@ -127,11 +124,12 @@ struct NamedFile {
     if (file) return AnonymousFile{*std::move(file), true};
     if (file.error() != errc::unsupported) return std::unexpected{std::move(file).error()};
   }
-  auto file = create_named(number, prefix, directory.path);
+  std::string name;
+  auto file = create_named(number, name, prefix, directory.path);
   if (!file) return std::unexpected{std::move(file).error()};
-  if (!remove_name(number, file->name)) return failure_from_errno("unlink a new file in", directory.path);
+  if (!remove_name(number, name)) return failure_from_errno("unlink a new file in", directory.path);
   directory.lacks_tmpfile.store(true, Order::relaxed);
-  return AnonymousFile{std::move(file->descriptor), false};
+  return AnonymousFile{*std::move(file), false};
 }
 
 /// Opens `path` if files may safely be kept there.

@@ -111,16 +111,17 @@ struct Destination {
 [[nodiscard]] inline Result<void> copy_through_name(const StoredFile& file, const Destination& destination, PublishMode mode,
                                                     const FileOptions& options) {
   const int parent = destination.parent.number();
-  auto copy = create_named(parent, options.prefix, destination.path);
+  std::string name;
+  auto copy = create_named(parent, name, options.prefix, destination.path);
   if (!copy) return std::unexpected{std::move(copy).error()};
-  auto filled = copy_content(file, file.size(), copy->descriptor.number(), destination.path);
-  if (filled && options.sync_on_publish) filled = sync_file(copy->descriptor.number(), destination.path);
-  if (!copy->descriptor.close() && filled) filled = failure_from_errno("close", destination.path);
+  auto filled = copy_content(file, file.size(), copy->number(), destination.path);
+  if (filled && options.sync_on_publish) filled = sync_file(copy->number(), destination.path);
+  if (!copy->close() && filled) filled = failure_from_errno("close", destination.path);
   if (!filled) {
-    remove_name(parent, copy->name);
+    remove_name(parent, name);
     return filled;
   }
-  return mode == PublishMode::replace ? rename_over(destination, copy->name) : rename_beside(destination, copy->name);
+  return mode == PublishMode::replace ? rename_over(destination, name) : rename_beside(destination, name);
 }
 
 /// Publishes a copy: where it can be, through a file without a name, so that not even a kill leaves a trace.

@@ -11,7 +11,7 @@ enum class Order : int {
 };
 
 /// What the core needs of std::atomic, for integers, bool and pointers. <atomic> brings its waiting, the thread library and an alias for
-/// every type of C: an eighth of what a user's file would pay for the core.
+/// every type of C: a twelfth of what a user's file would pay for the core.
 template <class T>
 class Atomic {
  public:
