@@ -176,5 +176,14 @@ BOOST_AUTO_TEST_CASE(idle_codecs_are_used_again) {
   pool.with_engines([&](auto& one) { BOOST_TEST((&one == first || &one == nested)); });
 }
 
+BOOST_AUTO_TEST_CASE(a_storage_that_was_moved_from_answers_closed) {
+  auto storage = compressed(MemoryStorage{}, Lz4{});
+  const auto moved = std::move(storage);
+
+  const auto backend = storage.create_backend();  // NOLINT(bugprone-use-after-move): that is the question
+  BOOST_TEST((!backend && backend.error() == errc::closed));
+  BOOST_TEST(moved.create_backend().has_value());
+}
+
 }  // namespace
 }  // namespace hybridbuffer::testing

@@ -568,5 +568,14 @@ BOOST_AUTO_TEST_CASE(a_buffer_keeps_its_content_through_every_spill) {
   BOOST_TEST((out == content));
 }
 
+BOOST_AUTO_TEST_CASE(a_storage_that_was_moved_from_answers_closed) {
+  auto storage = encrypted(MemoryStorage{});
+  const auto moved = std::move(storage);
+
+  const auto backend = storage.create_backend();  // NOLINT(bugprone-use-after-move): that is the question
+  BOOST_TEST((!backend && backend.error() == errc::closed));
+  BOOST_TEST(moved.create_backend().has_value());
+}
+
 }  // namespace
 }  // namespace hybridbuffer::testing

@@ -40,9 +40,10 @@ class CompressedStorage {
         options_{options},
         shared_{std::make_shared<detail::CompressionShared>(method)} {}
 
-  /// Errors: `invalid_argument` for options out of range, `no_space` (memory); those of the storage beneath. Threads: any
-  ///         number at once.
+  /// Errors: `invalid_argument` for options out of range, `closed` after a move, `no_space` (memory); those of the storage beneath.
+  /// Threads: any number at once.
   [[nodiscard]] Result<CompressedBackend<backend_of_t<Inner>>> create_backend() const {
+    if (inner_ == nullptr) return failure(errc::closed, "use a compressed storage that was moved from");
     if (options_.chunk_bytes < CompressionOptions::least_chunk || options_.chunk_bytes > CompressionOptions::most_chunk) {
       return failure(errc::invalid_argument, "make a compressed location", "chunk_bytes is not within 16 bytes and 16 MiB");
     }

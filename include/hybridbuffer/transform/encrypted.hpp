@@ -39,9 +39,11 @@ class EncryptedStorage {
         cipher_{chosen(options_.cipher)},
         aead_{detail::Aead::fetch(EncryptionCodec::name_of(cipher_))} {}
 
-  /// Errors: `invalid_argument` for options out of range, `unsupported` when OpenSSL has no such cipher, `no_space` (memory); those of
-  ///         getrandom(2) and of the storage beneath. Threads: any number at once.
+  /// Errors: `invalid_argument` for options out of range, `unsupported` when OpenSSL has no such cipher, `closed` after a move, `no_space`
+  ///         (memory); those of getrandom(2) and of the storage beneath.
+  /// Threads: any number at once.
   [[nodiscard]] Result<EncryptedBackend<backend_of_t<Inner>>> create_backend() const {
+    if (inner_ == nullptr) return failure(errc::closed, "use an encrypted storage that was moved from");
     if (options_.chunk_bytes < EncryptionOptions::least_chunk || options_.chunk_bytes > EncryptionOptions::most_chunk) {
       return failure(errc::invalid_argument, "make an encrypted location", "chunk_bytes is not within 16 bytes and 16 MiB");
     }
