@@ -42,7 +42,7 @@ KNOWN = {
         CAPABILITY,
     ),
     **dict.fromkeys(["shape", "write_header", "encode", "decode", "header_bytes"], CODEC),
-    **dict.fromkeys(["load", "current", "drop"], SOURCE),
+    **dict.fromkeys(["load", "load_at_hand", "current", "drop"], SOURCE),
     "truncate": MEMORY,
     "source": "Where the chunks come from.",
     "max_size": MEMORY,

@@ -37,7 +37,8 @@ class Atomic {
   [[nodiscard]] T* address() noexcept { return &value_; }
 
  private:
-  alignas(sizeof(T)) T value_;  // so that no 32-bit machine needs a lock for eight bytes
+  // So that no 32-bit machine needs a lock for eight bytes. NOLINTNEXTLINE(bugprone-sizeof-expression): a pointer's own size, if T is one
+  alignas(sizeof(T)) T value_;
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail

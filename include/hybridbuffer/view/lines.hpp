@@ -45,9 +45,8 @@ class LineSource {
   [[nodiscard]] Result<bool> load() {
     for (;;) {
       if (const char* const newline = unread_.find(); newline != nullptr) {
-        if (!partial_.empty()) partial_.append(unread_.rest().data(), newline);
-        line_ = detail::without_return(unread_.take(newline));
-        if (!partial_.empty()) line_ = detail::without_return(partial_);
+        const std::string_view line = unread_.take(newline);
+        line_ = detail::without_return(partial_.empty() ? line : partial_.append(line));
         return true;
       }
       partial_.append(unread_.rest());
@@ -91,7 +90,7 @@ class LineSource<Reader> {
   [[nodiscard]] bool load_at_hand() noexcept {
     if (!partial_.empty() || reader_.shown().empty()) return false;
     const char* const newline = unread_.find();
-    if (newline != nullptr) show(newline);
+    if (newline != nullptr) line_ = detail::without_return(take(newline));
     return newline != nullptr;
   }
   [[nodiscard]] Result<bool> load() {
@@ -101,9 +100,8 @@ class LineSource<Reader> {
       if (shown->empty()) break;
       unread_ = detail::NewlineScan{{reinterpret_cast<const char*>(shown->data()), shown->size()}};
       if (const char* const newline = unread_.find(); newline != nullptr) {
-        if (!partial_.empty()) partial_.append(unread_.rest().data(), newline);
-        show(newline);
-        if (!partial_.empty()) line_ = detail::without_return(partial_);
+        const std::string_view line = take(newline);
+        line_ = detail::without_return(partial_.empty() ? line : partial_.append(line));
         return true;
       }
       partial_.append(unread_.rest());
@@ -119,10 +117,10 @@ class LineSource<Reader> {
   }
 
  private:
-  void show(const char* newline) noexcept {
+  std::string_view take(const char* newline) noexcept {
     const std::string_view line = unread_.take(newline);
     reader_.consume(line.size() + 1);
-    line_ = detail::without_return(line);
+    return line;
   }
 
   Reader reader_;
