@@ -33,7 +33,9 @@ class NewlineScan {
       return nullptr;
     return block_ + std::countr_zero(ahead_);
   }
-  /// Takes the line before it. Requires: find() answered `newline`, and nothing was taken since.
+  /// The line before it. Requires: as take().
+  [[nodiscard]] std::string_view before(const char* newline) const noexcept { return {cursor_, newline}; }
+  /// Takes that line. Requires: find() answered `newline`, and nothing was taken since.
   [[gnu::always_inline]] std::string_view take(const char* newline) noexcept {
     const std::string_view line{cursor_, newline};
     ahead_ &= ahead_ - 1;

@@ -45,8 +45,9 @@ class LineSource {
   [[nodiscard]] Result<bool> load() {
     for (;;) {
       if (const char* const newline = unread_.find(); newline != nullptr) {
+        if (!partial_.empty()) partial_.append(unread_.before(newline));  // first: it may throw, and then nothing is taken
         const std::string_view line = unread_.take(newline);
-        line_ = detail::without_return(partial_.empty() ? line : partial_.append(line));
+        line_ = detail::without_return(partial_.empty() ? line : std::string_view{partial_});
         return true;
       }
       partial_.append(unread_.rest());
@@ -100,8 +101,9 @@ class LineSource<Reader> {
       if (shown->empty()) break;
       unread_ = detail::NewlineScan{{reinterpret_cast<const char*>(shown->data()), shown->size()}};
       if (const char* const newline = unread_.find(); newline != nullptr) {
+        if (!partial_.empty()) partial_.append(unread_.before(newline));  // first: it may throw, and then nothing is taken
         const std::string_view line = take(newline);
-        line_ = detail::without_return(partial_.empty() ? line : partial_.append(line));
+        line_ = detail::without_return(partial_.empty() ? line : std::string_view{partial_});
         return true;
       }
       partial_.append(unread_.rest());
