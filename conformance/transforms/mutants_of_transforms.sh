@@ -16,9 +16,9 @@ mutant reads-on-in-another-object transform/retrying_handles.hpp 'if (!same_hand
 mutant definite-after-a-lost-answer transform/retrying_handles.hpp 'return unclear ? std::unexpected{*unclear} : done;' 'return done;' retrying
 mutant kept-bytes-lost transform/retrying_handles.hpp 'return inner_->write(std::span<const std::byte>{*kept_});' 'return {};' retrying
 mutant second-extent-at-a-wrong-offset transform/tiered_handles.hpp 'extent.offset + (position_ - extent.begin)' 'extent.offset + position_' tiered
-mutant bytes-lost-on-the-way transform/tiered_handles.hpp 'if (!opened || kept_.empty()) return opened;' 'return opened;' tiered
-mutant every-failure-moves-over transform/tiered_handles.hpp 'code == errc::no_space ||' 'code == errc::io || code == errc::no_space ||' tiered
-mutant abandoned-bytes-stay transform/tiered_handles.hpp 'if (extended_ == nullptr || ' 'if (true || ' tiered
-mutant unclear-end-is-extended transform/tiered_handles.hpp 'location_ != nullptr && !location_->sealed &&' 'location_ != nullptr &&' tiered
+mutant bytes-lost-on-the-way detail/tiered_assembly.hpp 'if (!opened || kept_.empty()) return opened;' 'return opened;' tiered
+mutant every-failure-moves-over detail/tiered_assembly.hpp 'code == errc::no_space ||' 'code == errc::io || code == errc::no_space ||' tiered
+mutant abandoned-bytes-stay detail/tiered_assembly.hpp 'if (extended_ == nullptr || ' 'if (true || ' tiered
+mutant unclear-end-is-extended detail/tiered_assembly.hpp 'location_ != nullptr && !location_->sealed &&' 'location_ != nullptr &&' tiered
 mutant failures-count-as-successes transform/observed.hpp 'notice.failed(result.error().code())' 'notice.succeeded(0)' observed
 mutant lost-bytes-are-counted transform/observed.hpp 'if (result) notice.succeeded(bytes_of(result));' 'if (result) notice.succeeded(0);' observed
