@@ -63,6 +63,7 @@ GOALS = [
     Goal("R3", "random 4 KiB read_at / pread(2)", "R3", "buffer", "limit", "time", 0.75),
     Goal("R3.mapped", "with a mapped reader, all in one window", "R3", "mapped", "limit", "time", 0.45),
     Goal("M1", "2 GiB through 16 MiB / write(2), then read(2)", "M1", "buffer", "limit", "time", 0.8),
+    Goal("M1.while_stored", "with 1 MiB while bytes are stored", "M1", "less_while_stored", "limit", "time", 0.8),
     Goal("M1.memory", "the most memory, MiB", "M1", "buffer", "limit", "memory_MiB", 16 + 1 / 16 + 1),
     Goal("L1", "1 KiB in and out, life and death / malloc", "L1", "buffer", "limit", "time", 0.9),
     Goal("L1.inline", "with InlineMemory", "L1", "inline", "limit", "time", 0.5),

@@ -407,8 +407,8 @@ class PeakMemory {
   std::uint64_t base_ = 0;
 };
 
-bool through_a_buffer(std::size_t bytes) {
-  HybridBuffer buffer{SpillAt{16_MiB}, files()};
+bool through_a_buffer(std::size_t bytes, SpillAt spill) {
+  HybridBuffer buffer{spill, files()};
   if (!append_pieces<piece_bytes>(buffer, bytes)) return false;
   std::size_t seen = 0;
   for (;;) {
@@ -428,21 +428,25 @@ bool through_a_file(std::size_t bytes) {
   }
 }
 // What is measured as memory begins without warm chunks.
+bench::Case bounded(std::string name, SpillAt spill) {
+  return {std::move(name), [=](benchmark::State& state) {
+            const std::size_t bytes = volume(2_GiB);
+            ChunkPool::trim();
+            static_cast<void>(block(piece_bytes));
+            PeakMemory peak;
+            if (!peak.reset()) state.SkipWithError("the kernel does not tell the peak of memory");
+            bench::measure(state, bytes, [&] { return through_a_buffer(bytes, spill); });
+            state.counters["memory_MiB"] = peak.mebibytes();
+          }};
+}
 const bool m1 = bench::add("M1", 1,
                            {{"limit",
                              [](benchmark::State& state) {
                                const std::size_t bytes = volume(2_GiB);
                                bench::measure(state, bytes, [&] { return through_a_file(bytes); });
                              }},
-                            {"buffer", [](benchmark::State& state) {
-                               const std::size_t bytes = volume(2_GiB);
-                               ChunkPool::trim();
-                               static_cast<void>(block(piece_bytes));
-                               PeakMemory peak;
-                               if (!peak.reset()) state.SkipWithError("the kernel does not tell the peak of memory");
-                               bench::measure(state, bytes, [&] { return through_a_buffer(bytes); });
-                               state.counters["memory_MiB"] = peak.mebibytes();
-                             }}});
+                            bounded("buffer", SpillAt{16_MiB}),
+                            bounded("less_while_stored", SpillAt{.threshold = 16_MiB, .while_stored = 1_MiB})});
 
 // Growth -------------------------------------------------------------------------------------------------------------------------
 

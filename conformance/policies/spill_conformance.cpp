@@ -26,10 +26,10 @@ using namespace hybridbuffer::testing;
 
 constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
 
-template <std::uint64_t Threshold>
+template <std::uint64_t Threshold, std::uint64_t WhileStored = most>
 struct SpillAtHarness {
   static constexpr std::string_view name = "SpillAt";
-  static SpillAt make() { return SpillAt{Threshold}; }
+  static SpillAt make() { return SpillAt{.threshold = Threshold, .while_stored = WhileStored}; }
 };
 struct NeverSpillHarness {
   static constexpr std::string_view name = "NeverSpill";
@@ -77,6 +77,8 @@ int main(int count, char** arguments) {
   add<SpillAtHarness<1>>(kits, "spill-at-1");
   add<SpillAtHarness<2_MiB>>(kits, "spill-at-2MiB");
   add<SpillAtHarness<most>>(kits, "spill-at-most");
+  add<SpillAtHarness<2_MiB, 64_KiB>>(kits, "spill-at-2MiB-then-64KiB");
+  add<SpillAtHarness<2_MiB, 0>>(kits, "spill-at-2MiB-then-0");
   add<NeverSpillHarness>(kits, "never-spill");
   add<AlwaysSpillHarness>(kits, "always-spill");
   add<SharedBudgetHarness<0>>(kits, "shared-budget-0");
@@ -86,6 +88,7 @@ int main(int count, char** arguments) {
   add<SharedBudgetHarness<most>>(kits, "shared-budget-most");
   add<SharedBudgetHarness<1_MiB, 100'000>>(kits, "shared-budget-ceiling");
   add<CappedHarness<SpillAtHarness<2_MiB>, 3_MiB>>(kits, "capped-spill-at");
+  add<CappedHarness<SpillAtHarness<2_MiB, 64_KiB>, 3_MiB>>(kits, "capped-spill-at-2MiB-then-64KiB");
   add<CappedHarness<SpillAtHarness<2_MiB>, 1_MiB>>(kits, "capped-below-spill-at");
   add<CappedHarness<NeverSpillHarness, 1_MiB>>(kits, "capped-never-spill");
   add<CappedHarness<NeverSpillHarness, most>>(kits, "capped-most");
@@ -94,6 +97,7 @@ int main(int count, char** arguments) {
   add<CappedHarness<SharedBudgetHarness<1_MiB>, 2_MiB>>(kits, "capped-shared-budget");
   add<CappedHarness<CappedHarness<SharedBudgetHarness<1_MiB>, 2_MiB>, 700'000>>(kits, "capped-capped-shared-budget");
   add<OverlappedHarness<SpillAtHarness<2_MiB>>>(kits, "overlapped-spill-at");
+  add<OverlappedHarness<SpillAtHarness<2_MiB, 64_KiB>>>(kits, "overlapped-spill-at-2MiB-then-64KiB");
   add<OverlappedHarness<SpillAtHarness<1>>>(kits, "overlapped-spill-at-1");
   add<OverlappedHarness<SpillAtHarness<most>>>(kits, "overlapped-spill-at-most");
   add<OverlappedHarness<NeverSpillHarness>>(kits, "overlapped-never-spill");

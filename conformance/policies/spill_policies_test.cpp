@@ -34,7 +34,7 @@ static_assert(1_KiB == 1024 && 64_KiB == 65'536 && 2_MiB == 2'097'152 && 3_GiB =
 static_assert(17'179'869'183_GiB == most - (1_GiB - 1) && 18'014'398'509'481'983_KiB == most - 1023);
 static_assert(std::is_same_v<decltype(1_KiB), std::uint64_t>);
 
-static_assert(SpillAt{}.threshold == 2_MiB && SpillAt{64_MiB}.threshold == 64_MiB);
+static_assert(SpillAt{}.threshold == 2_MiB && SpillAt{64_MiB}.threshold == 64_MiB && SpillAt{}.while_stored == most);
 static_assert(std::is_empty_v<NeverSpill> && std::is_empty_v<AlwaysSpill>);
 static_assert(sizeof(Capped<NeverSpill>) == sizeof(std::uint64_t));
 static_assert(std::is_same_v<decltype(Capped{SpillAt{1}, 2}), Capped<SpillAt>>);
@@ -75,6 +75,24 @@ BOOST_AUTO_TEST_CASE(spill_at_keeps_up_to_its_threshold_and_no_byte_more) {
     if (t != most)
       check_rows(SpillAt{t}, {{{.in_memory = 0, .incoming = t + 1}, spill, t}, {{.in_memory = t + 1, .incoming = 1}, spill, 0}});
   }
+}
+
+BOOST_AUTO_TEST_CASE(spill_at_keeps_less_while_bytes_are_stored_if_it_is_told_so) {
+  check_rows(SpillAt{.threshold = 100, .while_stored = 10},
+             {{{.in_memory = 0, .incoming = 100}, keep, 100},
+              {{.in_memory = 50, .incoming = 50}, keep, 50},
+              {{.in_memory = 50, .incoming = 51}, spill, 50},
+              {{.in_memory = 0, .stored = 1, .incoming = 10}, keep, 10},
+              {{.in_memory = 0, .stored = 1, .incoming = 11}, spill, 10},
+              {{.in_memory = 9, .stored = most, .incoming = 1}, keep, 1},
+              {{.in_memory = 9, .stored = 1, .incoming = 2}, spill, 1},
+              {{.in_memory = 50, .stored = 1, .incoming = 1}, spill, 0},
+              {{.in_memory = 10, .stored = 1, .incoming = most}, spill, 0},
+              {{.in_memory = 0, .stored = 1, .incoming = 1, .memory_full = true}, spill, 10}});
+  check_rows(SpillAt{.threshold = 10, .while_stored = 100},
+             {{{.in_memory = 0, .stored = 1, .incoming = 10}, keep, 10}, {{.in_memory = 0, .stored = 1, .incoming = 11}, spill, 10}});
+  check_rows(SpillAt{.threshold = 10, .while_stored = 0},
+             {{{.in_memory = 0, .incoming = 10}, keep, 10}, {{.in_memory = 0, .stored = 1, .incoming = 1}, spill, 0}});
 }
 
 BOOST_AUTO_TEST_CASE(spill_at_zero_spills_every_byte) {

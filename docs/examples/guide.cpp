@@ -39,6 +39,7 @@ void compose() {
   // [compose]
   HybridBuffer<> defaults;                                     // 64 KiB chunks, 2 MiB in memory, then an anonymous file
   HybridBuffer   large{SpillAt{64_MiB}};                       // each part that is not named is the default
+  HybridBuffer   huge{SpillAt{.threshold = 64_MiB, .while_stored = 1_MiB}};  // less memory, and faster, once it has spilled
   HybridBuffer   upload{SegmentedMemory<>{}, SpillAt{8_MiB}, FileStorage{{.directory = "/var/tmp"}}};
   HybridBuffer   message{InlineMemory<512>{}, SpillAt{512}};   // small contents live in the object itself
   HybridBuffer   request{Capped{SpillAt{1_MiB}, 10_MiB}};      // an append past 10 MiB in all fails with limit_exceeded
