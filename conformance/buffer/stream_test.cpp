@@ -3,6 +3,7 @@
 #include <hybridbuffer/backend/memory.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
 #include <hybridbuffer/memory/inline.hpp>
+#include <hybridbuffer/memory/locked.hpp>
 #include <hybridbuffer/spill/always_spill.hpp>
 #include <hybridbuffer/spill/capped.hpp>
 #include <hybridbuffer/spill/never_spill.hpp>
@@ -212,6 +213,32 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_buffer_its_cursor_and_a_backend_are_sources, Buf
   expected.insert(expected.end(), bytes.begin() + 10, bytes.end());
   expected.insert(expected.end(), expected.begin(), expected.end());
   BOOST_TEST(same(*buffer.to_bytes(), expected));
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_buffer_that_is_its_own_source_moves_its_front_to_its_end, Buffer, Buffers) {
+  for (const std::uint64_t threshold : {0U, 1U, 30U, 55U, 64U, 99U, 1000U}) {
+    for (const std::size_t taken : {1U, 15U, 16U, 49U, 50U}) {
+      Bytes bytes = pattern(50);
+      Buffer buffer{SpillAt{threshold}};
+      BOOST_REQUIRE(buffer.append(bytes).has_value());
+
+      BOOST_TEST(buffer.read_from(buffer, taken).value() == taken);
+
+      std::rotate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(taken), bytes.end());
+      BOOST_TEST(same(*buffer.to_bytes(), bytes), "threshold " << threshold << ", taken " << taken);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_buffer_that_is_its_own_source_reads_no_memory_that_it_spilled_meanwhile) {
+  Bytes bytes = pattern(5000);
+  HybridBuffer buffer{LockedMemory{4096}, SpillAt{6000}, MemoryStorage{}};  // wipes what it lets go of
+  BOOST_REQUIRE(buffer.append(bytes).has_value());
+
+  BOOST_TEST(buffer.read_from(buffer, 4000).value() == 4000U);
+
+  std::rotate(bytes.begin(), bytes.begin() + 4000, bytes.end());
+  BOOST_TEST(same(*buffer.to_bytes(), bytes));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -148,11 +148,18 @@ class HybridBuffer {
   /// Returns: how many bytes were taken; less than `limit` when the source ended.
   /// Errors:  those of the source and of append(); size() tells what was taken, all of which is in the buffer. A spill policy that
   ///          rejects is asked before the source: that a source ends just at a `Capped` limit shows only to a caller who passes `limit`.
+  ///
+  /// The source may be this buffer, or a cursor over it; as each byte taken is then one more to come, only `limit` ends it.
   template <reader Source>
   [[nodiscard]] Result<std::uint64_t> read_from(Source& source, std::uint64_t limit = everything) {
     if (!open_) return failure(errc::closed, "read_from");
+    const auto read_some = [&](std::span<std::byte> out) {
+      Result<std::size_t> count = source.read(out);
+      forget_memory_window();  // a source that reads this buffer has shown memory, which may be spilled next
+      return count;
+    };
     forget_memory_window();
-    return content_.take_from([&](std::span<std::byte> out) { return source.read(out); }, limit);
+    return content_.take_from(read_some, limit);
   }
   /// The same from a descriptor's current position; files go to storage inside the kernel once they exceed what memory may keep.
   [[nodiscard]] Result<std::uint64_t> read_from(int descriptor, std::uint64_t limit = everything) {
