@@ -2,6 +2,7 @@
 
 #include <hybridbuffer/backend/memory.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
+#include <hybridbuffer/memory/contiguous.hpp>
 #include <hybridbuffer/memory/inline.hpp>
 #include <hybridbuffer/spill/always_spill.hpp>
 #include <hybridbuffer/spill/never_spill.hpp>
@@ -337,6 +338,32 @@ BOOST_AUTO_TEST_CASE(the_memory_budget_of_discarded_and_truncated_bytes_is_free_
 
   BOOST_TEST(budget.used() <= 100'000U + SharedBudget::step);
   BOOST_TEST(budget.used() >= 100'000U);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_reserved_and_not_used_returns_when_the_buffer_spills_or_is_discarded_from) {  // 12
+  const MemoryBudget budget{10'000'000};
+  HybridBuffer buffer{ContiguousMemory{}, SharedBudget{budget}, MemoryStorage{}};
+  const auto holds_nothing = [&] { return budget.used() == 0U && buffer.capacity() == 0U; };
+  const auto reserve = [&] { return buffer.reserve(1'000'000) && budget.used() >= 1'000'000U && buffer.capacity() >= 1'000'000U; };
+
+  BOOST_TEST((reserve() && buffer.discard_read() && holds_nothing()), "empty, discarded from");
+  BOOST_TEST((reserve() && buffer.spill() && holds_nothing()), "empty, spilled");
+  BOOST_REQUIRE((buffer.append(pattern(100)) && buffer.spill()));
+  BOOST_TEST((reserve() && buffer.spill() && holds_nothing()), "all of it stored, spilled");
+  BOOST_TEST((reserve() && buffer.next(100) && buffer.discard_read() && holds_nothing()), "all of it stored, read and discarded");
+  BOOST_TEST(buffer.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_reserve_that_memory_refuses_keeps_no_grant_from_others) {  // 12
+  const MemoryBudget budget{std::uint64_t{1} << 62U};
+  HybridBuffer buffer{ContiguousMemory{}, SharedBudget{budget}, MemoryStorage{}};
+  BOOST_REQUIRE(buffer.append(pattern(100)).has_value());
+
+  BOOST_TEST(buffer.reserve(std::uint64_t{1} << 61U).has_value());
+
+  BOOST_TEST(budget.used() <= SharedBudget::step);
+  BOOST_REQUIRE(buffer.append(pattern(100)).has_value());
+  BOOST_TEST(buffer.size() == 200U);
 }
 
 BOOST_AUTO_TEST_CASE(transfers_move_large_blocks) {  // 13

@@ -155,13 +155,16 @@ class BufferContent {
   void reserve(std::uint64_t count) {
     if (tail_.window_room() >= count) return;
     const Result<bool> kept = may_keep(count);
-    if (kept && *kept) static_cast<void>(tail_.open_window(static_cast<std::size_t>(count), memory_limit_));
+    if (kept && *kept && open_reserved_window(count)) return;
+    settle();  // nobody may be kept out by a grant for memory that is not there
   }
 
   /// Moves what is in memory to storage.
   [[nodiscard]] Result<void> spill() {
     if (auto landed = land(); !landed) return landed;
-    return tail_.size() == 0 ? Result<void>{} : spill_with({});
+    if (tail_.size() != 0) return spill_with({});
+    give_back_memory();
+    return {};
   }
 
   /// Appends what `read_some(span)` delivers, read straight into memory, until it gives 0 or `limit` bytes were taken.
@@ -220,8 +223,12 @@ class BufferContent {
     collect();
     const std::uint64_t from_memory = offset > stored_.end() ? offset - stored_.end() : 0;
     const bool removed = stored_.discard_front(offset);
-    if (from_memory != 0) tail_.drop_front(from_memory);
-    if (from_memory != 0 || overlaps) settle();
+    if (from_memory == tail_.size()) {
+      give_back_memory();
+    } else if (from_memory != 0 || overlaps) {
+      tail_.drop_front(from_memory);
+      settle();
+    }
     return removed;
   }
 
@@ -267,6 +274,12 @@ class BufferContent {
     spill_policy_.settle(state_for(0));
   }
 
+  // All of it, with what a reserve() got that nothing was appended after, and the grant.
+  void give_back_memory() noexcept {
+    tail_.clear();
+    settle();
+  }
+
   // Asks the spill policy unless the room that it granted suffices. True: `incoming` more bytes may stay in memory.
   [[nodiscard]] Result<bool> may_keep(std::uint64_t incoming) {
     if (incoming <= room()) return true;
@@ -283,6 +296,16 @@ class BufferContent {
   [[nodiscard]] bool append_to_memory(std::span<const std::byte> bytes) {
     try {
       return tail_.append(bytes, memory_limit_);
+    } catch (...) {
+      settle();
+      throw;
+    }
+  }
+
+  // False when the memory policy refuses.
+  [[nodiscard]] bool open_reserved_window(std::uint64_t count) {
+    try {
+      return tail_.open_window(static_cast<std::size_t>(count), memory_limit_);
     } catch (...) {
       settle();
       throw;

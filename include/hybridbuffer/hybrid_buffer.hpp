@@ -364,7 +364,10 @@ class HybridBuffer {
 
   // Changing what is held --------------------------------------------------------------------------------------------------------
 
-  /// Asks the memory policy for room for `count` more bytes, as far as the spill policy would keep them.
+  /// Asks the memory policy for room for `count` more bytes, as far as the spill policy would keep them. Policies that hold chunks take
+  /// one at most. The memory, and what the spill policy grants for all of it, stay with the buffer, also while it is empty: until memory
+  /// is emptied by a spill, a spill() or discard_read() that finds it empty, truncate(), reset() or close().
+  ///
   /// Errors: `closed`. What cannot be had now is no error: an append asks again.
   [[nodiscard]] Result<void> reserve(std::uint64_t count) {
     if (!open_) return failure(errc::closed, "reserve");
@@ -398,7 +401,7 @@ class HybridBuffer {
   [[nodiscard]] Result<void> discard_read() {
     if (!open_) return failure(errc::closed, "discard_read");
     const std::uint64_t position = tell();
-    if (position == first_offset_) return {};
+    if (position == first_offset_ && !empty()) return {};
     forget_memory_window();
     if (content_.discard_front(position)) read_position_.reset();
     first_offset_ = position;

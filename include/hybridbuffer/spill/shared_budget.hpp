@@ -71,9 +71,9 @@ class MemoryBudget {
 /// Keeps bytes in memory while the budget that this buffer shares with others has room for them, and spills otherwise.
 ///
 /// Owns what the budget granted to it, in steps of 64 KiB (less when the budget is short): never more than one step above what the
-/// buffer holds, nothing when it holds nothing. What it does not need returns at settle(), all of it at destruction and assignment; a
-/// moved-from policy owns nothing.
-/// Threads: one at a time, as the buffer; policies on one budget are independent.
+/// buffer holds and was asked to reserve, nothing when it holds nothing and reserved nothing. What it does not need returns at settle(),
+/// all of it at destruction and assignment; a moved-from policy owns nothing. Threads: one at a time, as the buffer; policies on one budget
+/// are independent.
 class SharedBudget {
  public:
   static constexpr std::uint64_t step = std::uint64_t{64} * 1024;  ///< In what portions a policy takes from the budget.
