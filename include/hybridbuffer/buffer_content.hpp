@@ -1,6 +1,6 @@
 #pragma once
 
-#include <hybridbuffer/detail/owned.hpp>
+#include <hybridbuffer/detail/content_block.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/memory_tail.hpp>
 #include <hybridbuffer/overlapped_extents.hpp>
@@ -466,7 +466,7 @@ class BufferContent {
   template <writer Sink>
   [[nodiscard]] Result<void> copy_to(Sink& sink, Capabilities declared) {
     constexpr std::size_t block = std::size_t{256} << 10U;
-    const detail::Owned<std::byte[]> scratch{new std::byte[block]};
+    const detail::ContentBlock<block, is_wiping_memory<MemoryPolicy>> scratch{new std::byte[block]};
     Position position;
     for (std::uint64_t offset = stored_.begin(); offset < stored_.end();) {
       const std::span<std::byte> part{scratch.get(), static_cast<std::size_t>(std::min<std::uint64_t>(block, stored_.end() - offset))};

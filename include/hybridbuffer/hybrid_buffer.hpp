@@ -5,8 +5,8 @@
 #include <hybridbuffer/buffer_stats.hpp>
 #include <hybridbuffer/defaults.hpp>
 #include <hybridbuffer/detail/buffer_parts.hpp>
+#include <hybridbuffer/detail/content_block.hpp>
 #include <hybridbuffer/detail/descriptor.hpp>
-#include <hybridbuffer/detail/owned.hpp>
 #include <hybridbuffer/detail/read_window.hpp>
 #include <hybridbuffer/detail/seek_target.hpp>
 #include <hybridbuffer/detail/text_reading.hpp>
@@ -393,6 +393,7 @@ class HybridBuffer {
     window_.move_to(std::min(tell(), size));
     content_.truncate(size);
     read_position_.reset();
+    overwrite_read_ahead();
     return {};
   }
 
@@ -405,6 +406,7 @@ class HybridBuffer {
     forget_memory_window();
     if (content_.discard_front(position)) read_position_.reset();
     first_offset_ = position;
+    overwrite_read_ahead();
     return {};
   }
 
@@ -466,6 +468,13 @@ class HybridBuffer {
     if (!window_.empty() && tell() >= content_.stored().end()) window_.move_to(tell());
   }
   void return_to(std::uint64_t position) noexcept { window_.move_to(position); }
+  // What was removed is nowhere any more, where the memory policy promises as much of memory.
+  void overwrite_read_ahead() noexcept {
+    if constexpr (is_wiping_memory<MemoryPolicy>) {
+      window_.move_to(tell());
+      read_ahead_.wipe();
+    }
+  }
 
   // Out of line, so that what is inlined at each call is the compare, the copy and the add.
   [[nodiscard, gnu::noinline]] Result<void> append_beyond_window(std::span<const std::byte> bytes) {
@@ -585,14 +594,16 @@ class HybridBuffer {
     window_.move_to(0);
     first_offset_ = 0;
     read_position_.reset();
+    overwrite_read_ahead();
     return content_.remove_all();
   }
 
   static constexpr std::size_t read_ahead_bytes = std::size_t{64} << 10U;
   static constexpr std::size_t direct_read_bytes = std::size_t{16} << 10U;
 
-  detail::Owned<std::byte[]> read_ahead_{};  // first, beside what else the end of a buffer looks at
-  Content content_;                          // not {}: that would zero all of an InlineMemory first
+  detail::ContentBlock<read_ahead_bytes, is_wiping_memory<MemoryPolicy>>
+      read_ahead_{};  // first, beside what else the end of a buffer looks at
+  Content content_;   // not {}: that would zero all of an InlineMemory first
   detail::ReadWindow window_{};
   std::uint64_t first_offset_ = 0;
   [[no_unique_address]] stored_position read_position_{};  // where sequential reads of storage stand

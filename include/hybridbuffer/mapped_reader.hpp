@@ -1,8 +1,8 @@
 #pragma once
 
+#include <hybridbuffer/detail/content_block.hpp>
 #include <hybridbuffer/detail/copy_bytes.hpp>
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
-#include <hybridbuffer/detail/owned.hpp>
 #include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/detail/read_window.hpp>
 #include <hybridbuffer/detail/seek_target.hpp>
@@ -252,7 +252,8 @@ class MappedReader {
   const Buffer* buffer_;
   std::size_t window_bytes_;
   std::optional<Window> window_{};
-  detail::Owned<std::byte[]> block_{};  // where bytes are copied that cannot be mapped
+  detail::ContentBlock<block_bytes, is_wiping_memory<typename Buffer::memory_type>>
+      block_{};  // where bytes are copied that cannot be mapped
   Held held_{};
   detail::ReadWindow shown_{};      // the position, and what peek() showed there
   std::uint64_t seen_changes_ = 0;  // the buffer's, when it was shown

@@ -65,6 +65,7 @@ template <chunk_source Source>
 class ChunkList {
  public:
   static constexpr bool stable = true;
+  static constexpr bool wipes = Source::wipes;
 
   ChunkList() noexcept(std::is_nothrow_default_constructible_v<Source>)
     requires std::default_initializable<Source>

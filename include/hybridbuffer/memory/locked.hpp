@@ -57,6 +57,8 @@ class LockedChunkSource : public ChunkSourceDefaults {
 /// no limit with CAP_IPC_LOCK) or on a kernel without MADV_WIPEONFORK (before 4.14). A buffer then does what its spill policy says, so
 /// give it storage that encrypts, or NeverSpill. A forked child must not go on using the policy: it finds zeros, and its own writes would
 /// not be locked.
+/// What a buffer reads back from storage passes through a block of 64 KiB of ordinary memory, which it overwrites when content is removed
+/// and before it gives the block back; views and streams copy into blocks of their own, which nobody overwrites.
 /// Hibernation and whoever may read the process's memory are beyond it.
 /// Cost:    five system calls a chunk; overwriting what is removed.
 /// Threads: const operations from any number at once; the rest one at a time, on any thread.
@@ -70,5 +72,6 @@ class LockedMemory : public ChunkList<LockedChunkSource> {
 
 static_assert(memory_policy<LockedMemory>);
 static_assert(is_stable_memory<LockedMemory>);
+static_assert(is_wiping_memory<LockedMemory>);
 
 }  // namespace hybridbuffer::inline v0_1

@@ -27,6 +27,7 @@
 /// - `static constexpr bool stable = true` — committed bytes keep their address until dropped, truncated, cleared or moved.
 /// - `c.chunk_at(o)` → `span<const byte>` — the contiguous committed bytes from offset o < size(); otherwise `chunks()` is walked.
 /// - `static constexpr std::size_t max_size` — prepare() answers empty once size() reaches it; `would_spill` is exact then.
+/// - `static constexpr bool wipes = true` — what is removed is overwritten; a buffer then overwrites what it read ahead from storage, too.
 /// - `M::pooled_bytes()` — static: bytes that the calling thread keeps warm for the next policy of this type.
 ///
 /// Threads: const operations from any number at once; the rest one at a time.
@@ -108,6 +109,16 @@ inline constexpr bool is_stable_memory = [] {
                   { M::stable } -> std::convertible_to<bool>;
                 })
     return static_cast<bool>(M::stable);
+  else return false;
+}();
+
+/// True when removed bytes are overwritten.
+template <class M>
+inline constexpr bool is_wiping_memory = [] {
+  if constexpr (requires {
+                  { M::wipes } -> std::convertible_to<bool>;
+                })
+    return static_cast<bool>(M::wipes);
   else return false;
 }();
 
