@@ -363,6 +363,20 @@ BOOST_AUTO_TEST_CASE(a_forked_child_is_answered_closed_and_changes_nothing_by_le
   BOOST_TEST(directory.names().empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_printed_to_a_standard_descriptor_that_was_closed_never_becomes_content) {
+  const int first_failure = first_failure_in_forked_child([&](auto holds) {
+    for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(standard);
+    const FileStorage elsewhere{{.directory = directory.path()}};  // whose directory is held by nobody yet
+    auto own = elsewhere.create_backend();
+    holds(own && store(own->create(), pattern(10'000)));
+    for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) holds(::write(standard, "a message", 9) == -1);
+    holds(content_of(*own) == pattern(10'000));
+    holds(own->publish(directory / "named", PublishMode::keep) && file_content(directory / "named") == pattern(10'000));
+  });
+
+  BOOST_TEST(first_failure == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_somebody_made_shorter_is_corrupted_and_never_a_clean_end) {
   BOOST_TEST_REQUIRE(store(backend.create(), pattern(10'000)).has_value());
   const std::string outside = only_unnamed_file(directory.path());

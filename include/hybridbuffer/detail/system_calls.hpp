@@ -42,8 +42,15 @@ auto again_when_interrupted(Call call) noexcept {
 
 // Names --------------------------------------------------------------------------------------------------------------------------
 
+/// Never a standard descriptor: in a program that runs with those closed, whatever anybody prints would go into a file of content.
 inline int open_at(int directory, const char* name, int flags, mode_t mode = 0) noexcept {
-  return again_when_interrupted([&] { return ::openat(directory, name, flags | O_CLOEXEC, mode); });
+  const int opened = again_when_interrupted([&] { return ::openat(directory, name, flags | O_CLOEXEC, mode); });
+  if (opened < 0 || opened > STDERR_FILENO) return opened;
+  const int moved = ::fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error = errno;
+  ::close(opened);
+  errno = error;
+  return moved;
 }
 
 inline int link_at(int from_directory, const char* from, int directory, const char* name, int flags) noexcept {
