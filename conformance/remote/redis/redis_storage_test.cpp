@@ -1,3 +1,4 @@
+#include "../../support/forked_child.hpp"
 #include "redis_support.hpp"
 
 #include <hybridbuffer/backend/redis_keep_alive.hpp>
@@ -434,6 +435,20 @@ BOOST_AUTO_TEST_CASE(a_restarted_server_is_found_again_and_has_kept_what_it_said
   BOOST_REQUIRE(finish(backend.append(), content(1)));
   BOOST_REQUIRE(backend.remove());
   BOOST_TEST(durable.connection().keys().empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_printed_to_a_standard_descriptor_that_was_closed_goes_to_no_server) {
+  const Place place;
+
+  const int first_failure = first_failure_in_forked_child([&](auto holds_true) {
+    for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(standard);
+    auto backend = place.storage.create_backend();
+    holds_true(backend && store(*backend, content(100)));
+    for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) holds_true(::write(standard, "FLUSHALL\r\n", 10) == -1);
+    holds_true(backend && holds(*backend, content(100)));
+  });
+
+  BOOST_TEST(first_failure == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_killed_process_leaves_only_keys_that_expire) {

@@ -2,6 +2,7 @@
 
 #include <hybridbuffer/backend/redis_options.hpp>
 #include <hybridbuffer/detail/redis_tls.hpp>
+#include <hybridbuffer/detail/system_calls.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <algorithm>
@@ -162,7 +163,7 @@ class RedisSocket {
 
   static Result<RedisSocket> connect_to(int family, const sockaddr* where, socklen_t size, const RedisAddress& address,
                                         RedisClock::time_point deadline) {
-    RedisSocket socket{::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    RedisSocket socket{system_calls::beyond_standard(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0))};
     if (socket.descriptor_ < 0) return not_connected(errno, address);
     const int on = 1;
     if (family != AF_UNIX) {

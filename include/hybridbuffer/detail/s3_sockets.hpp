@@ -1,5 +1,7 @@
 #pragma once
 
+#include <hybridbuffer/detail/system_calls.hpp>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -15,7 +17,7 @@ namespace hybridbuffer::inline v0_1::detail {
 class S3Sockets {
  public:
   [[nodiscard]] static curl_socket_t open(void* self, curlsocktype /*purpose*/, curl_sockaddr* address) noexcept {
-    const int made = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    const int made = system_calls::beyond_standard(::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
     if (made >= 0) static_cast<S3Sockets*>(self)->note(made);
     return made;
   }

@@ -40,17 +40,21 @@ auto again_when_interrupted(Call call) noexcept {
   return n < longest_transfer ? static_cast<std::size_t>(n) : longest_transfer;
 }
 
-// Names --------------------------------------------------------------------------------------------------------------------------
-
-/// Never a standard descriptor: in a program that runs with those closed, whatever anybody prints would go into a file of content.
-inline int open_at(int directory, const char* name, int flags, mode_t mode = 0) noexcept {
-  const int opened = again_when_interrupted([&] { return ::openat(directory, name, flags | O_CLOEXEC, mode); });
-  if (opened < 0 || opened > STDERR_FILENO) return opened;
-  const int moved = ::fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+/// The descriptor that a call made, under another number if it got that of a standard one: in a program that runs with those closed,
+/// whatever anybody prints would go into a file of content, or to a server.
+inline int beyond_standard(int made) noexcept {
+  if (made < 0 || made > STDERR_FILENO) return made;
+  const int moved = ::fcntl(made, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   const int error = errno;
-  ::close(opened);
+  ::close(made);
   errno = error;
   return moved;
+}
+
+// Names --------------------------------------------------------------------------------------------------------------------------
+
+inline int open_at(int directory, const char* name, int flags, mode_t mode = 0) noexcept {
+  return beyond_standard(again_when_interrupted([&] { return ::openat(directory, name, flags | O_CLOEXEC, mode); }));
 }
 
 inline int link_at(int from_directory, const char* from, int directory, const char* name, int flags) noexcept {
