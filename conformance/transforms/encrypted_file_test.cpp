@@ -1,4 +1,5 @@
 #include "../buffer/fault_support.hpp"
+#include "../support/forked_child.hpp"
 #include "open_storage.hpp"
 
 #include <hybridbuffer/hybrid_buffer.hpp>
@@ -234,6 +235,48 @@ BOOST_AUTO_TEST_CASE(a_stored_object_is_no_file) {
   image[10] = std::byte{1};
   std::fill_n(image.begin() + 80, 8, std::byte{});
   expect_refused(image, content);
+}
+
+// The kernel wipes a key's memory in a forked child. Zeros are a key as well, which everybody has.
+BOOST_AUTO_TEST_CASE(in_a_forked_child_a_key_is_closed_and_nothing_is_encrypted_without_one) {
+  const EncryptionOptions options{.chunk_bytes = chunk, .key = key(), .published = PublishedForm::encrypted};
+  const auto storage = encrypted(OpenStorage{}, options);
+  const Image image{published(pattern(40))};
+  const auto file = open_encrypted(image, key());
+  BOOST_TEST_REQUIRE((storage.create_backend() && file));
+
+  const int first_failure = first_failure_in_forked_child([&](auto holds) {
+    Bytes out(40);
+    const auto is_closed = [](const auto& result) { return !result && result.error() == errc::closed; };
+    holds(key().bytes().empty());
+    holds(is_closed(storage.create_backend()));
+    holds(is_closed(open_encrypted(image, key())));
+    holds(is_closed(file->read_at(0, out)));
+    holds(is_closed(file->size()));
+    const EncryptionKey own = key_of("a key that the child itself has made");
+    holds(encrypted(OpenStorage{}, {.key = own}).create_backend().has_value());
+    holds(encrypted(OpenStorage{}).create_backend().has_value());
+  });
+
+  BOOST_TEST(first_failure == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_moved_from_is_closed) {
+  EncryptionKey key = key_of("sixteen bytes or more of a key");
+  auto file = open_encrypted(Image{published(pattern(40))}, key).value();
+  const EncryptionKey taken = std::move(key);
+  const auto reader = std::move(file);
+  Bytes out(40);
+
+  // NOLINTBEGIN(bugprone-use-after-move): that is the question
+  BOOST_TEST(key.bytes().empty());
+  const auto location = encrypted(OpenStorage{}, {.key = key}).create_backend();
+  BOOST_TEST((!location && location.error() == errc::closed));
+  const auto count = file.read_at(0, out);
+  BOOST_TEST((!count && count.error() == errc::closed));
+  BOOST_TEST((file.size().error() == errc::closed));
+  // NOLINTEND(bugprone-use-after-move)
+  BOOST_TEST((taken.bytes().size() == 30U && reader.read_at(0, out) == out.size()));
 }
 
 BOOST_AUTO_TEST_CASE(without_a_key_there_is_nothing_to_publish) {

@@ -39,8 +39,8 @@ class EncryptedStorage {
         cipher_{chosen(options_.cipher)},
         aead_{detail::Aead::fetch(EncryptionCodec::name_of(cipher_))} {}
 
-  /// Errors: `invalid_argument` for options out of range, `unsupported` when OpenSSL has no such cipher, `closed` after a move, `no_space`
-  ///         (memory); those of getrandom(2) and of the storage beneath.
+  /// Errors: `invalid_argument` for options out of range, `unsupported` when OpenSSL has no such cipher, `closed` after a move and, with a
+  ///         key, in a forked child; `no_space` (memory); those of getrandom(2) and of the storage beneath.
   /// Threads: any number at once.
   [[nodiscard]] Result<EncryptedBackend<backend_of_t<Inner>>> create_backend() const {
     if (inner_ == nullptr) return failure(errc::closed, "use an encrypted storage that was moved from");

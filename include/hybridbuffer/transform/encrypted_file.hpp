@@ -3,6 +3,7 @@
 #include <hybridbuffer/detail/framed_object.hpp>
 #include <hybridbuffer/detail/location.hpp>
 #include <hybridbuffer/error.hpp>
+#include <hybridbuffer/handle_state.hpp>
 #include <hybridbuffer/named_file.hpp>
 #include <hybridbuffer/seeking_reader.hpp>
 #include <hybridbuffer/transform/encryption_codec.hpp>
@@ -28,13 +29,14 @@ namespace hybridbuffer::inline v0_1 {
 ///     auto count = file->read_at(0, block);                                // nothing is delivered that was not verified
 ///     SeekingReader reader{std::move(*file)};                              // a Reader and Seeker
 ///
+/// Its keys are not there in a forked child: there, as after a move, it answers `closed`.
 /// Cost:    a read decrypts each chunk that it touches, 64 KiB unless the writer chose otherwise.
 /// Threads: const members from any number at once, where those of Source may be called so.
 template <sized_reader_at Source>
 class EncryptedFileReader {
  public:
   /// Errors: `corrupted` when it is no encrypted file, was changed, cut or added to, or when `key` is not the one it was written with;
-  ///         `no_space` (memory); those of the source.
+  ///         `closed` when `key` was moved from or is another process's; `no_space` (memory); those of the source.
   [[nodiscard]] static Result<EncryptedFileReader> open(Source source, const EncryptionKey& key) {
     try {
       const auto stored = source.size();
@@ -61,8 +63,9 @@ class EncryptedFileReader {
   }
 
   /// Reads content from `offset` on; short only at the end, 0 at and beyond it.
-  /// Errors: `corrupted`; `no_space` (memory); those of the source. `out` then holds zeros where nothing was verified.
+  /// Errors: `corrupted` and those of the source: `out` then holds zeros where nothing was verified; `closed`, `no_space` (memory).
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const {
+    if (auto usable = state_.check("read an encrypted file"); !usable) return std::unexpected{std::move(usable).error()};
     if (offset >= size_ || out.empty()) return std::size_t{0};
     out = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), size_ - offset)));
     try {
@@ -91,8 +94,11 @@ class EncryptedFileReader {
     }
   }
 
-  /// Bytes of content.
-  [[nodiscard]] Result<std::uint64_t> size() const { return size_; }
+  /// Bytes of content. Errors: `closed`.
+  [[nodiscard]] Result<std::uint64_t> size() const {
+    if (auto usable = state_.check("ask for a size"); !usable) return std::unexpected{std::move(usable).error()};
+    return size_;
+  }
 
  private:
   static constexpr std::uint64_t least_bytes = EncryptionCodec::header_bytes + EncryptionCodec::closing_bytes;
@@ -106,6 +112,7 @@ class EncryptedFileReader {
         out.size());
   }
 
+  ReaderState state_;
   Source source_;
   std::shared_ptr<const EncryptionCodec> codec_;
   std::uint64_t size_;

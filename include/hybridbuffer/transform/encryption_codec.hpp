@@ -27,8 +27,8 @@ class EncryptionCodec {
   static constexpr bool is_secret = true;
   static constexpr std::size_t header_bytes = 88;
 
-  /// Errors: `invalid_argument` for a chunk size out of range, `unsupported` when OpenSSL lacks the cipher, those of getrandom(2);
-  ///         std::bad_alloc.
+  /// Errors: `invalid_argument` for a chunk size out of range, `unsupported` when OpenSSL lacks the cipher, `closed` when the key was moved
+  ///         from or is another process's; those of getrandom(2); std::bad_alloc.
   [[nodiscard]] static Result<EncryptionCodec> make(const EncryptionOptions& options, detail::Aead aead, Cipher cipher) {
     if (options.published == PublishedForm::content) return make_form(options, std::move(aead), cipher, Form::location);
     auto codec = make_form(options, aead, cipher, Form::location);
@@ -191,7 +191,9 @@ class EncryptionCodec {
 
   // Header and secrets. A commitment to the key stands in the header: without it an object could be made that two keys open, each
   // to other content (GCM and Poly1305 do not bind the key).
+  // Errors: `closed` without material: that of a key that was moved from, or that belongs to the process before a fork.
   [[nodiscard]] Result<void> derive(std::span<const std::byte> material, Cipher cipher, const Salt& salt, Form form) {
+    if (material.empty()) return failure(errc::closed, "use an encryption key", "it was moved from, or is another process's");
     static constexpr std::array<unsigned char, 8> magic{'H', 'Y', 'B', 'U', 'F', 'E', 'N', 'C'};
     std::transform(magic.begin(), magic.end(), header_.begin(), [](unsigned char c) { return std::byte{c}; });
     header_[8] = std::byte{1};  // version of the format

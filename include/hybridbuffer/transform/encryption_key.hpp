@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/detail/secret_page.hpp>
 #include <hybridbuffer/error.hpp>
 
@@ -8,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <sys/types.h>
 #include <utility>
 
 namespace hybridbuffer::inline v0_1 {
@@ -15,6 +17,7 @@ namespace hybridbuffer::inline v0_1 {
 /// Key material of the user's, from which each encrypted location derives keys of its own. Copies share it.
 ///
 /// Held in memory that is kept out of core dumps, forked children and, where RLIMIT_MEMLOCK allows, the swap; wiped with the last copy.
+/// A key belongs to the process that made it: in a forked child, as after a move, there is none, and what needs it answers `closed`.
 /// Threads: as a shared pointer.
 class EncryptionKey {
  public:
@@ -37,12 +40,18 @@ class EncryptionKey {
     }
   }
 
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return std::as_const(held_->page).bytes().first(held_->size); }
+  /// The material; none in a forked child and after a move.
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
+    // What the kernel wiped is a key as well, and one that everybody knows.
+    if (held_ == nullptr || held_->process != detail::process_id()) return {};
+    return std::as_const(held_->page).bytes().first(held_->size);
+  }
 
  private:
   struct Held {
     detail::SecretPage page;
     std::size_t size = 0;
+    pid_t process = detail::process_id();
   };
   explicit EncryptionKey(std::shared_ptr<Held> held) noexcept : held_{std::move(held)} {}
 
