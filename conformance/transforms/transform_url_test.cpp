@@ -108,6 +108,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
   for (const auto& [url, part] : std::vector<std::pair<std::string_view, std::string_view>>{
            {"open:?compress=rar", "'compress'"},
            {"open:?compress=zstd&level=11", "'level'"},
+           {"open:?encrypt=auto&encrypt_key_file=", "'encrypt_key_file'"},
+           {"open:?retry=3&retry_deadline=106752d", "'retry_deadline'"},  // more nanoseconds than there are numbers
+           {"open:?retry=3&retry_deadline=9223372036854775807ms", "'retry_deadline'"},
            {"open:?compress=snappy&level=best", "'level'"},
            {"open:?compress=auto&level=best", "'level'"},
            {"open:?level=best", "means nothing without 'compress'"},

@@ -61,6 +61,7 @@ namespace hybridbuffer::inline v0_1 {
             if (options.published == PublishedForm::encrypted && key_file.empty()) {
               reader.refuse("encrypt_publish", "nobody could read it without encrypt_key_file");
             }
+            if (parameters.has("encrypt_key_file") && key_file.empty()) reader.refuse("encrypt_key_file", "not the path of a file");
             if (options.chunk_bytes < EncryptionOptions::least_chunk || options.chunk_bytes > EncryptionOptions::most_chunk) {
               reader.refuse("encrypt_chunk", "not within 16 bytes and 16 MiB");
             }

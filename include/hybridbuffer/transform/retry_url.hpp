@@ -17,6 +17,10 @@ namespace hybridbuffer::inline v0_1 {
             auto deadline = std::chrono::duration_cast<std::chrono::milliseconds>(options.deadline);
             UrlParameterReader reader{parameters};
             reader.count("retry", options.attempts).duration("retry_deadline", deadline).size("retry_replay", options.replay_bytes);
+            // Beyond 292 years.
+            if (deadline > std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds::max())) {
+              reader.refuse("retry_deadline", "not a time that a clock can tell");
+            }
             if (options.attempts == 0) reader.refuse("retry", "not zero: the first attempt counts");
             if (auto read = reader.status(); !read) return std::unexpected{std::move(read).error()};
             options.deadline = deadline;
