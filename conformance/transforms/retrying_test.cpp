@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
+#include "../support/forked_child.hpp"
 #include "fake_time.hpp"
 #include "scripted_backend.hpp"
 
@@ -16,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/mman.h>
 #include <utility>
 #include <vector>
 
@@ -80,6 +82,26 @@ BOOST_AUTO_TEST_CASE(huge_numbers_of_failures_do_not_overflow) {
   BOOST_TEST(pauses.back().count() == 7);
 }
 
+BOOST_AUTO_TEST_CASE(a_pause_and_a_deadline_without_bounds_do_not_overflow_either) {
+  struct Ticking {
+    std::chrono::nanoseconds time{0};
+    std::vector<std::chrono::nanoseconds> pauses{};
+    std::chrono::nanoseconds now() noexcept { return ++time; }
+    void sleep(std::chrono::nanoseconds duration) noexcept { pauses.push_back(duration); }
+    static std::uint64_t random() noexcept { return ~std::uint64_t{0}; }
+  };
+  constexpr auto ever = std::chrono::nanoseconds::max();
+  const auto time = std::make_shared<Ticking>();
+  ScriptedStorage<> store;
+  auto location = retrying(store, {.attempts = 4, .base = ever, .cap = ever, .deadline = ever}, time).create_backend().value();
+  store.script->fail(1, errc::timeout, true);
+
+  BOOST_REQUIRE(!location.remove());
+
+  BOOST_TEST(store.script->fired == 1U);  // a pause from now on would end later than time itself
+  BOOST_TEST(time->pauses.empty());
+}
+
 BOOST_AUTO_TEST_CASE(only_timeout_and_unavailable_are_tried_again) {
   for (int code = static_cast<int>(errc::not_found); code <= static_cast<int>(errc::io); ++code) {
     const auto category = static_cast<errc>(code);
@@ -113,6 +135,18 @@ BOOST_AUTO_TEST_CASE(each_storage_draws_numbers_of_its_own) {
   const auto before = SystemTime::now();
   SystemTime::sleep(2ms);
   BOOST_TEST((SystemTime::now() - before >= 2ms));
+}
+
+BOOST_AUTO_TEST_CASE(a_forked_child_does_not_pause_as_its_parent_does) {
+  SystemTime time;
+  void* shared = ::mmap(nullptr, sizeof(std::uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  BOOST_REQUIRE(shared != MAP_FAILED);
+  auto* of_child = static_cast<std::uint64_t*>(shared);
+
+  BOOST_TEST(first_failure_in_forked_child([&](auto holds) { holds((*of_child = time.random()) != 0); }) == 0);
+
+  BOOST_TEST(time.random() != *of_child);
+  ::munmap(shared, sizeof(std::uint64_t));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

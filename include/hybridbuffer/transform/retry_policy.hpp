@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <algorithm>
@@ -40,7 +41,7 @@ concept retry_time = requires(T& time, std::chrono::nanoseconds duration) {
   { time.random() } noexcept -> std::same_as<std::uint64_t>;  // all 64 bits
 };
 
-/// The steady clock, real pauses, and numbers that start somewhere else in each object (splitmix64).
+/// The steady clock, real pauses, and numbers that start somewhere else in each object and, after a fork, in each process (splitmix64).
 class SystemTime {
  public:
   SystemTime() noexcept {
@@ -64,10 +65,12 @@ class SystemTime {
     timespec left{.tv_sec = duration.count() / second, .tv_nsec = duration.count() % second};
     while (::clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) {}
   }
-  /// In [0, 1).
+  /// All 64 bits.
   [[nodiscard]] std::uint64_t random() noexcept {
     constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
-    std::uint64_t mixed = state_.fetch_add(step, std::memory_order_relaxed) + step;
+    // Children of one process that pause alike would meet at the store again.
+    const std::uint64_t of_process = static_cast<std::uint64_t>(detail::process_id()) << 32U;
+    std::uint64_t mixed = state_.fetch_add(step, std::memory_order_relaxed) + step + of_process;
     mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9;
     mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111eb;
     return mixed ^ (mixed >> 31U);
@@ -101,7 +104,8 @@ class Retrier {
       const RetryOptions& options = retrier_.options_;
       if (!is_retryable(error.code()) || ++made_ >= options.attempts) return false;
       const std::chrono::nanoseconds pause = retrier_.pause_after(made_ - 1);
-      if (retrier_.time_->now() - begin_ + pause > options.deadline) return false;
+      const std::chrono::nanoseconds elapsed = retrier_.time_->now() - begin_;
+      if (elapsed > options.deadline || pause > options.deadline - elapsed) return false;  // their sum may be none
       retrier_.time_->sleep(pause);
       return true;
     }
