@@ -281,6 +281,32 @@ BOOST_AUTO_TEST_CASE(what_is_discarded_may_be_anything_and_nothing_else) {
   }
 }
 
+// What a store refused to give back is as it was: there, and verified.
+BOOST_AUTO_TEST_CASE(after_a_discard_that_was_refused_every_byte_is_verified_still) {
+  for (const auto& [category, is_verified] : {std::pair{errc::unsupported, true}, {errc::io, true}, {errc::timeout, false}}) {
+    for (std::size_t at = 0; at < 4 * chunk; ++at) {
+      Place<> place;
+      const Bytes all = some_bytes(4 * chunk);
+      BOOST_REQUIRE(put(place.location, all).has_value());
+      BOOST_REQUIRE(place.location.discard(0, 3).has_value());  // the store is not asked yet
+      place.store.script->fail(1, category);
+      const auto discarded = place.location.discard(3, 2 * chunk);
+      BOOST_REQUIRE((!discarded && discarded.error() == category));
+      place.store.script->clear();
+      BOOST_REQUIRE(holds(place.location, all));
+
+      place.stored()[at] ^= std::byte{1};
+      const bool may_be_anything = !is_verified && at < 2 * chunk;
+      BOOST_REQUIRE(get(place.location).has_value() == may_be_anything);
+      place.stored()[at] ^= std::byte{1};
+      if (!is_verified) continue;
+      // The next one that goes on there gives back what this one did not.
+      BOOST_REQUIRE(place.location.discard(3, chunk).has_value());
+      BOOST_REQUIRE(std::count(place.stored().begin(), place.stored().end(), std::byte{0xDD}) >= static_cast<std::ptrdiff_t>(chunk));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(discards_that_go_on_give_back_what_lies_between) {
   Place<> place;
   BOOST_REQUIRE(put(place.location, some_bytes(4 * chunk)).has_value());

@@ -152,6 +152,23 @@ class ChecksumTable {
     return {first * chunk_bytes_, last * chunk_bytes_};
   }
 
+  /// What discards have marked, to be put back when the store refused one.
+  struct Discards {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> unchecked;
+    std::pair<std::uint64_t, std::uint64_t> asked;
+  };
+  /// Errors: std::bad_alloc.
+  [[nodiscard]] Discards discards() const {
+    const LightGuard guard{lock_};
+    return {unchecked_, asked_};
+  }
+  /// Requires: the object has not changed since discards().
+  void put_back(Discards before) noexcept {
+    const LightGuard guard{lock_};
+    unchecked_.swap(before.unchecked);
+    asked_ = before.asked;
+  }
+
   /// Another table of the same contents. Errors: std::bad_alloc.
   [[nodiscard]] std::shared_ptr<ChecksumTable> copy() const {
     auto made = std::make_shared<ChecksumTable>(chunk_bytes_);

@@ -153,9 +153,13 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
     return change("discard part of a checksummed object", [&](detail::ChecksummedObject& object) -> Result<void> {
       const std::uint64_t size = object.table->view().size;
       if (offset >= size || n == 0) return {};
+      auto before = object.table->discards();
       const auto [begin, end] = object.table->discard(offset, n < size - offset ? offset + n : size);
       if (begin == end) return {};
-      return inner_.discard(begin, end - begin);
+      auto discarded = inner_.discard(begin, end - begin);
+      // Then all of it is there, and verified as before.
+      if (!discarded && !discarded.error().is_indeterminate()) object.table->put_back(std::move(before));
+      return discarded;
     });
   }
 
