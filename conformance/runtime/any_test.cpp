@@ -339,6 +339,22 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_or_may_throw_when_moved_is_held_as_well) 
   for (const AnyReaderAt& each : readers) BOOST_TEST(each.read_at(0, block).value() == 5);
 }
 
+BOOST_AUTO_TEST_CASE(a_backend_that_throws_when_it_is_moved_leaves_nothing_and_no_capabilities) {
+  struct Throws : LargeBackend {
+    Throws() = default;
+    Throws(Throws&& other) : LargeBackend{std::move(other)} { throw std::runtime_error{"as a test says"}; }
+    Throws& operator=(Throws&&) = default;
+  };
+  AnyBackend any{LargeBackend{}};
+  BOOST_TEST((any.capabilities() == Capabilities{Capability::reader_at}));
+
+  BOOST_CHECK_THROW(static_cast<void>(any.hold(Throws{})), std::runtime_error);
+
+  BOOST_TEST(any.holds_nothing());
+  BOOST_TEST((any.capabilities() == Capabilities{}));
+  BOOST_TEST((any.open_reader_at().error() == errc::closed));
+}
+
 BOOST_AUTO_TEST_CASE(the_shipped_handles_fit) {
   static_assert(AnyBackend::holds_inline<FileBackend> && AnyBackend::holds_inline<MemoryBackend>);
   static_assert(AnyWriter::holds_inline<FileWriter> && AnyWriter::holds_inline<MemoryBackend::Writer>);

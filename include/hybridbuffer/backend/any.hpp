@@ -179,15 +179,16 @@ class AnyBackend {
   }
   ~AnyBackend() = default;
 
-  /// Holds `backend` from now on. Returns: false when there is no memory; it holds nothing then.
+  /// Holds `backend` from now on. Returns: false when there is no memory; it holds nothing then, and when moving `backend` throws.
   template <class B>
     requires(!std::same_as<B, AnyBackend>) && detail::has_create<B> && storage_backend<B>
   [[nodiscard]] bool hold(B&& backend) {
     static constexpr detail::BackendTable table = detail::BackendTable::of<Held::Slot<B>, B>();
     const Capabilities declared = capabilities_of(backend);
-    const bool held = held_.hold(std::forward<B>(backend), table);
-    declared_ = held ? declared : Capabilities{};
-    return held;
+    declared_ = {};  // of nothing, which is what is held should the backend throw when it is moved
+    if (!held_.hold(std::forward<B>(backend), table)) return false;
+    declared_ = declared;
+    return true;
   }
   /// True when a backend of type `B` costs no allocation.
   template <class B>
