@@ -1,3 +1,4 @@
+#include "../support/forked_child.hpp"
 #include "compressed_support.hpp"
 
 #include <hybridbuffer/literals.hpp>
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <sys/mman.h>
 #include <utility>
 
 // Stored bytes that are not what was written read as `corrupted`, by every route, and nothing of them is delivered.
@@ -141,6 +143,37 @@ BOOST_AUTO_TEST_CASE(frames_of_another_location_are_found) {
   Stored whole{Snappy{}, content};
   whole.bytes() = foreign;
   BOOST_TEST(finds_damage(whole.backend.open(), content));
+}
+
+// A storage that was made before a fork makes locations in both processes.
+BOOST_AUTO_TEST_CASE(frames_of_a_forked_childs_location_are_found) {
+  const Bytes content = pattern(3 * chunk);
+  const OpenStorage inner;
+  const auto storage = compressed(inner, Snappy{}, {.chunk_bytes = chunk});
+  const auto store = [&] {
+    auto backend = *storage.create_backend();
+    BOOST_TEST_REQUIRE(write_all(backend.create(), content, 100).has_value());
+    return backend;
+  };
+  constexpr auto stored_bytes = static_cast<std::size_t>(header + 3 * raw_frame);
+  void* shared = ::mmap(nullptr, stored_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  BOOST_TEST_REQUIRE(shared != MAP_FAILED);
+  const std::span foreign{static_cast<std::byte*>(shared), stored_bytes};
+
+  const int first_failure = first_failure_in_forked_child([&](auto holds) {
+    const auto backend = store();
+    const Bytes& stored = *inner.made->back()->bytes;
+    std::copy_n(stored.begin(), std::min(stored.size(), stored_bytes), foreign.begin());
+    holds(stored.size() == stored_bytes);
+  });
+  BOOST_TEST(first_failure == 0);
+  const auto backend = store();
+  Bytes& stored = *inner.made->back()->bytes;
+  BOOST_TEST(stored.size() == stored_bytes);
+  std::copy(foreign.begin(), foreign.end(), stored.begin());
+
+  BOOST_TEST(finds_damage(backend.open(), content));
+  ::munmap(shared, stored_bytes);
 }
 
 BOOST_AUTO_TEST_CASE(a_frame_is_bound_to_its_number_and_its_place) {
