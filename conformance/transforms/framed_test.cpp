@@ -13,6 +13,7 @@
 #include <optional>
 #include <random>
 #include <span>
+#include <utility>
 #include <vector>
 
 // The frame engine with a codec that hides nothing: whatever is done to a location, on every route it reads as a vector would.
@@ -291,6 +292,54 @@ BOOST_AUTO_TEST_CASE(an_open_reader_shows_the_object_as_it_was) {
   Bytes block(200);
   BOOST_TEST((reader_at->read_at(0, block) == 20U));
   BOOST_TEST((reader_at->size() == 20U));
+}
+
+bool shows(const Backend<true>& backend, const Bytes& content) {
+  auto reader = backend.open();
+  return reader && read_all(*reader, 7) == content;
+}
+
+BOOST_AUTO_TEST_CASE(an_object_that_is_gone_is_corrupted_and_not_absent) {
+  World<true> world;
+  BOOST_TEST((world.backend.open().error() == errc::not_found));
+  BOOST_TEST_REQUIRE(write_all(world.backend.create(), pattern(20), 20).has_value());
+  const Bytes stored = *std::exchange(world.object.bytes, std::nullopt);
+
+  BOOST_TEST((world.backend.open().error() == errc::corrupted));
+  BOOST_TEST((world.backend.open_seeker().error() == errc::corrupted));
+  BOOST_TEST((world.backend.open_reader_at().error() == errc::corrupted));
+
+  world.object.bytes = stored;
+  BOOST_TEST(shows(world.backend, pattern(20)));
+  BOOST_TEST(world.backend.remove().has_value());
+  BOOST_TEST((world.backend.open().error() == errc::not_found));
+}
+
+// Whether the object is still there decides what an extension, and what the next object, begins with.
+BOOST_AUTO_TEST_CASE(a_removal_of_unknown_effect_is_found_out) {
+  for (const bool had_effect : {false, true}) {
+    for (const bool was_refused_since : {false, true}) {
+      World<true> world;
+      BOOST_TEST_REQUIRE(write_all(world.backend.create(), pattern(20), 20).has_value());
+      world.object.commit_was_done = had_effect;
+      world.object.commit_fails = errc::timeout;
+      BOOST_TEST_REQUIRE((world.backend.remove().error() == errc::timeout));
+      world.object.commit_was_done = false;
+      if (was_refused_since) {
+        world.object.commit_fails = errc::permission;
+        BOOST_TEST_REQUIRE((world.backend.remove().error() == errc::permission));
+      }
+
+      if (had_effect) BOOST_TEST((world.backend.open().error() == errc::not_found));
+      else BOOST_TEST(shows(world.backend, pattern(20)));
+
+      BOOST_TEST_REQUIRE(write_all(world.backend.append(), pattern(30, 2), 30).has_value());
+      Bytes expected = had_effect ? Bytes{} : pattern(20);
+      const Bytes more = pattern(30, 2);
+      expected.insert(expected.end(), more.begin(), more.end());
+      BOOST_TEST(shows(world.backend, expected));
+    }
+  }
 }
 
 }  // namespace

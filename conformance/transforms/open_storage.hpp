@@ -26,7 +26,7 @@ using Bytes = std::vector<std::byte>;
 struct OpenObject {
   std::mutex mutex;
   std::optional<Bytes> bytes;
-  std::optional<errc> commit_fails;  ///< the next close() answers so, once
+  std::optional<errc> commit_fails;  ///< the next close(), shrink() or remove() answers so, once
   bool commit_was_done = false;      ///< and has its effect all the same
   std::uint64_t reads = 0;           ///< calls that read
   std::vector<std::pair<std::uint64_t, std::uint64_t>> discarded;
@@ -135,7 +135,9 @@ class OpenBackend {
   Result<void> remove() {
     return location_.remove("remove", [](std::shared_ptr<OpenObject>& object) -> Result<void> {
       const std::scoped_lock lock{object->mutex};
-      object->bytes.reset();
+      const auto fails = std::exchange(object->commit_fails, std::nullopt);
+      if (!fails || object->commit_was_done) object->bytes.reset();
+      if (fails) return failure(*fails, "remove");
       return {};
     });
   }

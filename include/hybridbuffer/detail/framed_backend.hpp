@@ -98,8 +98,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     return object_ == nullptr ? 1 : shape().chunk_bytes;
   }
 
-  /// Errors: `not_found`, `corrupted` when the header is not that of the object, `no_space` (memory), `closed`; those of the backend
-  /// beneath.
+  /// Errors: `not_found`, `corrupted` when the object is gone or its header is not the one it had, `no_space` (memory), `closed`; those of
+  /// the backend beneath.
   [[nodiscard]] Result<Reader> open() const {
     return opened<Reader>("open", [&] { return inner_.open(); });
   }
@@ -117,8 +117,10 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   /// Errors: `closed`; those of the backend beneath.
   [[nodiscard]] Result<void> remove() {
     return rules_.remove("remove", [&](NoObject&) {
+      const bool could_be_gone = object_->set_may_be_gone(true);
       auto removed = inner_.remove();
       if (removed) object_->commit({});
+      else if (!removed.error().is_indeterminate()) object_->set_may_be_gone(could_be_gone);
       while (removed && !left_behind_.empty()) {
         removed = removed_copy(left_behind_.back());
         if (removed) left_behind_.pop_back();
@@ -322,6 +324,9 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
         }
         const auto committed_ends = candidates.committed ? candidates.committed->ends() : FrameTable::Ends{};
         auto source = open_source();
+        if (!source && source.error() == errc::not_found && object_->must_be_there(candidates)) {
+          return failure(errc::corrupted, operation, "it is gone from the store");
+        }
         if (!source) return std::unexpected{std::move(source).error()};
         const auto identity = identity_of(*source);
         if (identity && candidates.committed && *identity == candidates.committed->identity()) {
@@ -339,12 +344,19 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     });
   }
 
-  // The table of the object that the store shows, after commits that gave no answer; null when there is none.
+  // The table of the object that the store shows, after commits and removals that gave no answer; null when there is none.
   [[nodiscard]] Result<Table> settled() {
     const auto candidates = object_->candidates();
-    if (candidates.pending) {
+    const bool may_be_gone = candidates.committed != nullptr && object_->may_be_gone();
+    if (candidates.pending || may_be_gone) {
       auto source = inner_.open();
       if (!source && !(source.error() == errc::not_found)) return std::unexpected{std::move(source).error()};
+      if (!source && may_be_gone) {
+        object_->commit({});
+        return Table{};
+      }
+      object_->set_may_be_gone(false);
+      if (!candidates.pending) return settled();
       const auto identity = source ? identity_of(*source) : Result<std::uint64_t>{0};
       if (!identity) return std::unexpected{identity.error()};
       const bool was_done = *identity == candidates.pending->identity();

@@ -83,7 +83,24 @@ class FramedObject {
     std::shared_ptr<FrameTable> replaced;  // let go of outside the lock
     const std::scoped_lock lock{mutex_};
     candidates_.pending.reset();
+    may_be_gone_ = false;
     replaced = std::exchange(candidates_.committed, std::move(table));
+  }
+
+  /// Whether somebody tries, or tried, to remove the object, and no answer says that it is still there: else its absence is damage.
+  [[nodiscard]] bool may_be_gone() const {
+    const std::scoped_lock lock{mutex_};
+    return may_be_gone_;
+  }
+  /// Returns: what it was.
+  bool set_may_be_gone(bool may_be) noexcept {
+    const std::scoped_lock lock{mutex_};
+    return std::exchange(may_be_gone_, may_be);
+  }
+  /// True when `seen` still stands, and an object of it must be in the store.
+  [[nodiscard]] bool must_be_there(const Candidates& seen) const {
+    const std::scoped_lock lock{mutex_};
+    return seen.committed != nullptr && !may_be_gone_ && seen == candidates_;
   }
 
   [[nodiscard]] std::uint64_t next_number() noexcept { return next_number_.fetch_add(1, std::memory_order_relaxed); }
@@ -93,6 +110,7 @@ class FramedObject {
  private:
   mutable std::mutex mutex_;
   Candidates candidates_;
+  bool may_be_gone_ = false;
   std::atomic<std::uint64_t> next_number_{1};
 };
 
