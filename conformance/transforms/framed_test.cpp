@@ -294,6 +294,32 @@ BOOST_AUTO_TEST_CASE(an_open_reader_shows_the_object_as_it_was) {
   BOOST_TEST((reader_at->size() == 20U));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_discard_without_an_answer_may_have_given_back_is_no_damage) {
+  for (const errc category : {errc::timeout, errc::permission}) {
+    for (const bool had_effect : {false, true}) {
+      if (had_effect && category == errc::permission) continue;
+      World<true> world{8};
+      const Bytes content = pattern(40);
+      BOOST_TEST_REQUIRE(write_all(world.backend.create(), content, 40).has_value());
+      world.object.commit_fails = category;
+      world.object.commit_was_done = had_effect;
+      BOOST_TEST_REQUIRE((world.backend.discard(8, 16).error() == category));
+
+      auto reader = world.backend.open();
+      const auto all = read_all(*reader, 7);
+      BOOST_TEST_REQUIRE(all.has_value());
+      BOOST_TEST_REQUIRE(all->size() == content.size());
+      for (std::size_t i = 0; i != content.size(); ++i) {
+        const bool may_be_zero = category == errc::timeout && i >= 8 && i < 24;
+        BOOST_TEST_REQUIRE(((*all)[i] == content[i] || (may_be_zero && (*all)[i] == std::byte{})));
+      }
+      world.object.discarded.clear();
+      BOOST_TEST(world.backend.discard(8, 16).has_value());
+      BOOST_TEST(world.object.discarded.size() == 1U);
+    }
+  }
+}
+
 bool shows(const Backend<true>& backend, const Bytes& content) {
   auto reader = backend.open();
   return reader && read_all(*reader, 7) == content;

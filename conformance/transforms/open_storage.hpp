@@ -26,7 +26,7 @@ using Bytes = std::vector<std::byte>;
 struct OpenObject {
   std::mutex mutex;
   std::optional<Bytes> bytes;
-  std::optional<errc> commit_fails;  ///< the next close(), shrink() or remove() answers so, once
+  std::optional<errc> commit_fails;  ///< the next close(), shrink(), discard() or remove() answers so, once
   bool commit_was_done = false;      ///< and has its effect all the same
   std::uint64_t reads = 0;           ///< calls that read
   std::vector<std::pair<std::uint64_t, std::uint64_t>> discarded;
@@ -126,9 +126,12 @@ class OpenBackend {
       if (!object->bytes) return failure(errc::not_found, "discard");
       const auto begin = std::min<std::uint64_t>(offset, object->bytes->size());
       const auto end = std::min<std::uint64_t>(offset + n, object->bytes->size());
+      const auto fails = std::exchange(object->commit_fails, std::nullopt);
+      if (fails && !object->commit_was_done) return failure(*fails, "discard");
       std::fill(object->bytes->begin() + static_cast<std::ptrdiff_t>(begin), object->bytes->begin() + static_cast<std::ptrdiff_t>(end),
                 std::byte{});
       object->discarded.emplace_back(begin, end);
+      if (fails) return failure(*fails, "discard");
       return {};
     });
   }

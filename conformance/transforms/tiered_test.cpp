@@ -246,6 +246,41 @@ BOOST_AUTO_TEST_CASE(a_remove_that_fails_is_reported_and_the_next_one_removes_ev
   }
 }
 
+// Whether the object is still there decides what an extension begins with.
+BOOST_AUTO_TEST_CASE(after_a_remove_that_failed_the_storages_tell_what_there_is_to_extend) {
+  for (const std::uint64_t capacity : {std::uint64_t{10}, std::uint64_t{1000}}) {
+    for (const errc category : {errc::timeout, errc::permission}) {
+      for (const bool had_effect : {false, true}) {
+        for (const bool in_first : {true, false}) {
+          Place<> place{4};
+          place.first.script->capacity = capacity;
+          const Bytes old = some_bytes(30);
+          BOOST_REQUIRE(put(place.location, old, 3).has_value());
+          const bool is_in_both = !place.second.script->objects.empty();
+          Script& script = in_first ? *place.first.script : *place.second.script;
+          script.fail(1, category, false, had_effect);
+          const auto removed = place.location.remove();
+          const bool is_gone = is_in_both || had_effect || !in_first;
+          BOOST_TEST(removed.has_value() == (!is_in_both && !in_first));
+          script.clear();
+
+          if (is_gone) {
+            BOOST_TEST((place.location.open().error() == errc::not_found));
+            BOOST_TEST((place.location.open_reader_at().error() == errc::not_found));
+            BOOST_TEST((place.location.shrink(5).error() == errc::not_found));
+            BOOST_TEST((place.location.discard(0, 5).error() == errc::not_found));
+          }
+          const Bytes more = some_bytes(25, 2);
+          BOOST_REQUIRE(extend(place.location, more).has_value());
+          expect_exact(place.location, is_gone ? more : joined(old, more));
+          BOOST_REQUIRE(place.location.remove().has_value());
+          BOOST_TEST(place.stored() == 0U);
+        }
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_a_replacement_could_not_remove_goes_with_a_later_remove) {
   Place<sequential_only> place{100};
   BOOST_REQUIRE(put(place.location, some_bytes(30)).has_value());

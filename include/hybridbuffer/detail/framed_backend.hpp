@@ -117,10 +117,10 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   /// Errors: `closed`; those of the backend beneath.
   [[nodiscard]] Result<void> remove() {
     return rules_.remove("remove", [&](NoObject&) {
-      const bool could_be_gone = object_->set_may_be_gone(true);
+      // Also after a failure of any category: where the object is in several places, some of it may be gone.
+      object_->set_may_be_gone(true);
       auto removed = inner_.remove();
       if (removed) object_->commit({});
-      else if (!removed.error().is_indeterminate()) object_->set_may_be_gone(could_be_gone);
       while (removed && !left_behind_.empty()) {
         removed = removed_copy(left_behind_.back());
         if (removed) left_behind_.pop_back();
@@ -147,7 +147,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     });
   }
 
-  /// Gives back the frames that hold nothing but what was discarded, by this and earlier calls; they read as zeros then.
+  /// Gives back the frames that hold nothing but what was discarded, by this and earlier calls; they read as zeros then, and also when
+  /// the store did not say whether it did.
   /// Errors: `not_found`, `busy` while a writer is open, `no_space` (memory), `closed`; those of the backend beneath.
   [[nodiscard]] Result<void> discard(std::uint64_t offset, std::uint64_t n)
     requires(Declares::may(Capability::discard))
@@ -155,7 +156,10 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     return change("discard", [&](FrameTable& table) -> Result<void> {
       const FrameTable::Range range{offset, offset + std::min(n, std::numeric_limits<std::uint64_t>::max() - offset)};
       for (const FrameTable::Range& stored : table.stored_ranges_of(range)) {
-        if (auto discarded = inner_.discard(stored.begin, stored.end - stored.begin); !discarded) return discarded;
+        auto discarded = inner_.discard(stored.begin, stored.end - stored.begin);
+        if (discarded) continue;
+        if (discarded.error().is_indeterminate()) table.note_discarded(range);  // what may be gone is no damage
+        return discarded;
       }
       table.note_discarded(range);
       return {};

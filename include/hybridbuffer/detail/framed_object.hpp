@@ -87,15 +87,14 @@ class FramedObject {
     replaced = std::exchange(candidates_.committed, std::move(table));
   }
 
-  /// Whether somebody tries, or tried, to remove the object, and no answer says that it is still there: else its absence is damage.
+  /// Whether somebody tries, or tried, to remove the object, and nobody has looked since: else its absence is damage.
   [[nodiscard]] bool may_be_gone() const {
     const std::scoped_lock lock{mutex_};
     return may_be_gone_;
   }
-  /// Returns: what it was.
-  bool set_may_be_gone(bool may_be) noexcept {
+  void set_may_be_gone(bool may_be) noexcept {
     const std::scoped_lock lock{mutex_};
-    return std::exchange(may_be_gone_, may_be);
+    may_be_gone_ = may_be;
   }
   /// True when `seen` still stands, and an object of it must be in the store.
   [[nodiscard]] bool must_be_there(const Candidates& seen) const {

@@ -87,9 +87,12 @@ class TieredLocation {
     return std::visit([](auto& inner) { return inner.remove(); }, backend);
   }
 
+  /// Whether somebody tried to remove its object.
+  [[nodiscard]] bool may_be_gone() const noexcept { return may_be_gone_.load(std::memory_order_relaxed); }
+
   /// The error of an open() of what is committed: its absence is damage, unless somebody tried to remove it.
   [[nodiscard]] Error open_error(Error error) const {
-    if (error != errc::not_found || may_be_gone_.load(std::memory_order_relaxed)) return error;
+    if (error != errc::not_found || may_be_gone()) return error;
     return {errc::corrupted, "open part of a tiered object", "it is gone from the store"};
   }
 

@@ -114,8 +114,9 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
   [[nodiscard]] Result<void> remove() {
     return location_.remove("remove a checksummed object", [&](Object& object) {
       auto removed = inner_.remove();
+      // A failure of any category: where the object is in several places, some of it may be gone.
       if (removed) object->is(nullptr);
-      else if (removed.error().is_indeterminate()) object->may_be([] { return TableRef{}; });
+      else object->may_be([] { return TableRef{}; });
       return removed;
     });
   }

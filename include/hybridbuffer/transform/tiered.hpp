@@ -77,12 +77,9 @@ class TieredBackend
       : Declares{declares}, tiers_{std::move(tiers)}, attic_{std::make_shared<Attic>()}, max_object_size_{max_object_size} {}
 
   /// Errors: `busy` while a writer is open. The storages are asked at the first write.
-  [[nodiscard]] Result<Writer> create() {
-    return start("create a tiered object", [](const Table&) { return Extents{}; });
-  }
-  [[nodiscard]] Result<Writer> append() {
-    return start("append to a tiered object", [](const Table& object) { return object != nullptr ? *object : Extents{}; });
-  }
+  [[nodiscard]] Result<Writer> create() { return start("create a tiered object", false); }
+  /// Errors: as create(); after a remove() that failed, those of the storages: they are asked what it left.
+  [[nodiscard]] Result<Writer> append() { return start("append to a tiered object", true); }
 
   /// Errors: `not_found`; those of the inner backends.
   [[nodiscard]] Result<Reader> open() const { return open_with<Reader>(started<Reader>); }
@@ -98,7 +95,7 @@ class TieredBackend
   }
 
   /// Removes the object's locations, and those of earlier objects that could not be removed.
-  /// Errors: the first one; the next remove() goes on.
+  /// Errors: the first one; the next remove() goes on. What has lost a part is gone: it is not_found from then on.
   [[nodiscard]] Result<void> remove() {
     Table removed;  // let go of outside the lock
     return state_.remove("remove a tiered object", [&](Table& object) {
@@ -121,7 +118,7 @@ class TieredBackend
   {
     Table made;  // and then what was there before, let go of outside the lock
     return state_.change("shorten a tiered object", [&](Table& object) -> Result<void> {
-      if (object == nullptr) return failure(errc::not_found, "shorten a tiered object");
+      if (auto there = expect_there("shorten a tiered object", object); !there) return there;
       if (n > object->size()) return failure(errc::invalid_argument, "shorten a tiered object", "to more than its size");
       return without_bad_alloc([&]() -> Result<void> {
         auto shorter = std::make_shared<Extents>(*object);
@@ -139,7 +136,7 @@ class TieredBackend
     requires(Declares::may(Capability::discard))
   {
     return state_.change("discard part of a tiered object", [&](Table& object) -> Result<void> {
-      if (object == nullptr) return failure(errc::not_found, "discard part of a tiered object");
+      if (auto there = expect_there("discard part of a tiered object", object); !there) return there;
       if (offset >= object->size()) return {};
       const std::uint64_t end = n < object->size() - offset ? offset + n : object->size();
       Result<void> first;
@@ -172,18 +169,45 @@ class TieredBackend
     }
   }
 
-  template <class StartWith>
-  [[nodiscard]] Result<Writer> start(OperationName operation, StartWith&& start_with) {
+  [[nodiscard]] Result<Writer> start(OperationName operation, bool extends) {
     auto state = state_.start_writer(operation);
     if (!state) return std::unexpected{std::move(state).error()};
     return without_bad_alloc([&]() -> Result<Writer> {
-      auto assembly = state_.read(operation, [&](const Table& object) -> Result<std::unique_ptr<Assembly>> {
-        return std::make_unique<Assembly>(tiers_, attic_, start_with(object));
-      });
-      if (!assembly) return std::unexpected{std::move(assembly).error()};
-      const std::uint64_t size = (*assembly)->extents().size();
-      return Writer{*std::move(state), *std::move(assembly), max_object_size_ - std::min(size, max_object_size_)};
+      auto object = state_.read(operation, [&](const Table& committed) -> Result<Table> { return extends ? committed : Table{}; });
+      if (!object) return std::unexpected{std::move(object).error()};
+      const auto there = is_there(*object);
+      if (!there) return std::unexpected{there.error()};
+      auto assembly = std::make_unique<Assembly>(tiers_, attic_, *there ? **object : Extents{});
+      const std::uint64_t size = assembly->extents().size();
+      return Writer{*std::move(state), std::move(assembly), max_object_size_ - std::min(size, max_object_size_)};
     });
+  }
+
+  // Whether there is an object: none, as well, when a remove() that failed has removed a part of it, or may have and the store says so.
+  // Errors: those of the inner backends.
+  [[nodiscard]] static Result<bool> is_there(const Table& object) {
+    if (object == nullptr) return false;
+    const Location* last = nullptr;
+    for (const auto& extent : object->all()) {
+      const Location* location = extent.location.get();
+      if (std::exchange(last, location) == location || !location->may_be_gone()) continue;
+      const auto opened = std::visit(
+          [](const auto& inner) -> Result<void> {
+            auto reader = inner.open();
+            if (!reader) return std::unexpected{std::move(reader).error()};
+            return {};
+          },
+          location->backend);
+      if (!opened && opened.error() == errc::not_found) return false;
+      if (!opened) return std::unexpected{opened.error()};
+    }
+    return true;
+  }
+  [[nodiscard]] static Result<void> expect_there(OperationName operation, const Table& object) {
+    const auto there = is_there(object);
+    if (!there) return std::unexpected{there.error()};
+    if (!*there) return failure(errc::not_found, operation);
+    return {};
   }
 
   [[nodiscard]] Result<Table> table() const {
@@ -206,6 +230,7 @@ class TieredBackend
     for (;;) {
       auto before = table();
       if (!before) return std::unexpected{std::move(before).error()};
+      if (auto there = expect_there("open a tiered object", *before); !there) return std::unexpected{std::move(there).error()};
       auto opened = without_bad_alloc([&]() -> Result<Handle> { return open_handle(*before); });
       if (opened) return opened;
       const auto after = table();
