@@ -21,7 +21,7 @@ namespace {
 struct Harness : hybridbuffer::testing::RedisStore {
   static constexpr std::string_view name = "encrypted over compressed over RedisBackend";
   static constexpr hybridbuffer::conformance::Integrity integrity = hybridbuffer::conformance::Integrity::checksum;
-  static constexpr std::chrono::milliseconds op_deadline{6'000};
+  static constexpr std::chrono::milliseconds op_deadline{5'000};
 
   static auto coded(hybridbuffer::RedisStorage storage) {
     return hybridbuffer::encrypted(hybridbuffer::compressed(std::move(storage), hybridbuffer::Lz4{}, {.chunk_bytes = 5'000}),

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <servers/fault_proxy.hpp>
@@ -27,32 +28,27 @@ namespace hybridbuffer::testing {
 /// The gateway that the program's first process started, for the processes that it starts.
 inline constexpr const char* gateway_variable = "HYBRIDBUFFER_TEST_S3_GATEWAY";
 
-class S3Harness {
+/// The store, and every hook but those of the backend that is put on it.
+class S3Store {
  public:
-  static constexpr std::string_view name = "S3Backend";
-  static constexpr std::uint64_t chunk_size = std::uint64_t{64} * 1024;
   static constexpr conformance::CrashResidue crash_residue = conformance::CrashResidue::remains;
   /// Whoever changes an object changes its ETag, to which every request for a range is bound.
   static constexpr conformance::Integrity integrity = conformance::Integrity::checksum;
-  static constexpr std::chrono::milliseconds op_deadline{3'000};
 
-  S3Harness() : store_{*servers::S3Endpoint::from_environment(gateway_variable)} {
+  S3Store() : store_{*servers::S3Endpoint::from_environment(gateway_variable)} {
     proxy_ = std::make_unique<servers::FaultProxy>(
         servers::FaultProxyOptions{.protocol = servers::Protocol::http, .server_port = store_.endpoint().port});
     storage_ = S3Storage{options()};
   }
-  S3Harness(const S3Harness&) = delete;
-  S3Harness& operator=(const S3Harness&) = delete;
-  ~S3Harness() {
+  S3Store(const S3Store&) = delete;
+  S3Store& operator=(const S3Store&) = delete;
+  ~S3Store() {
     try {
       for (const auto& object : store_.objects(root_)) store_.remove(object.key);
       for (const auto& upload : store_.uploads(root_)) store_.abort(upload);
     } catch (const std::exception&) {  // the store is gone
     }
   }
-
-  Result<S3Backend> make_backend() { return storage_.create_backend(); }
-  Result<S3Storage> make_storage() { return S3Storage{options()}; }
 
   std::size_t stored_objects() { return mine().size() + store_.uploads(prefix_).size(); }
   std::uint64_t stored_bytes() {
@@ -139,6 +135,24 @@ class S3Harness {
   std::vector<std::string> roots() { return {}; }
   std::vector<std::string> secrets() { return {store_.endpoint().secret_key}; }
 
+ protected:
+  static constexpr std::size_t part_bytes = std::size_t{64} * 1024;
+
+  [[nodiscard]] S3Options options() const {
+    S3Options options = options_for(store_.endpoint(), proxy_->port());
+    options.prefix = prefix_;
+    options.part_bytes = options.range_bytes = part_bytes;
+    options.retry.attempts = 1;  // each failure is to be seen; s3_fault_test.cpp has the retries
+    using std::chrono::milliseconds;
+    options.timeouts = {.connect = milliseconds{700},
+                        .call = milliseconds{1'000},
+                        .low_speed = milliseconds{500},
+                        .operation = milliseconds{1'500},
+                        .cleanup = milliseconds{1'000}};
+    return options;
+  }
+  [[nodiscard]] const S3Storage& storage() const noexcept { return storage_; }
+
  private:
   static constexpr std::array<std::string_view, 3> foreign{"hybridbuffer-0123456789ab-0123456789abcdef0123456789abcdef.1", "hybridbuffer-",
                                                            "somebody"};
@@ -159,20 +173,6 @@ class S3Harness {
     }
   }
 
-  [[nodiscard]] S3Options options() const {
-    S3Options options = options_for(store_.endpoint(), proxy_->port());
-    options.prefix = prefix_;
-    options.part_bytes = options.range_bytes = chunk_size;
-    options.retry.attempts = 1;  // each failure is to be seen; s3_fault_test.cpp has the retries
-    using std::chrono::milliseconds;
-    options.timeouts = {.connect = milliseconds{700},
-                        .call = milliseconds{1'000},
-                        .low_speed = milliseconds{500},
-                        .operation = milliseconds{1'500},
-                        .cleanup = milliseconds{1'000}};
-    return options;
-  }
-
   std::vector<servers::S3Object> mine() {
     std::vector<servers::S3Object> all = store_.objects(prefix_);
     std::erase_if(all, [&](const servers::S3Object& object) {
@@ -191,6 +191,16 @@ class S3Harness {
   S3Storage storage_;
   std::optional<servers::FaultProxy::Armed> armed_;
   unsigned destinations_ = 0;
+};
+
+class S3Harness : public S3Store {
+ public:
+  static constexpr std::string_view name = "S3Backend";
+  static constexpr std::uint64_t chunk_size = part_bytes;
+  static constexpr std::chrono::milliseconds op_deadline{3'000};
+
+  Result<S3Backend> make_backend() { return storage().create_backend(); }
+  Result<S3Storage> make_storage() { return S3Storage{options()}; }
 };
 
 }  // namespace hybridbuffer::testing
