@@ -423,7 +423,14 @@ std::optional<Error> change_in_place(Context& c, Location& location, Object cont
   if (auto error = read_every_way(c, location, content)) return error;
   if (c.has(Capability::publish) && c.hooks().publish_destination) {
     const std::string destination = c.hooks().publish_destination();
-    const auto published = location.publish(destination, PublishMode::keep);
+    if (!c.publish_keeps()) {
+      const auto refused = location.publish(destination, PublishMode::keep);
+      c.check(!refused, "publish(keep) is declared unsupported, and succeeded");
+      if (c.hooks().read_published)
+        c.check(!c.hooks().read_published(destination), "publish(keep) failed, and there is something under the name");
+      if (refused.error() != errc::unsupported) return refused.error();
+    }
+    const auto published = location.publish(destination, c.publish_keeps() ? PublishMode::keep : PublishMode::replace);
     const auto found = c.hooks().read_published ? c.hooks().read_published(destination) : std::nullopt;
     if (c.hooks().remove_published) c.hooks().remove_published(destination);
     if (found) c.check(*found == content.bytes(), "what publish() left under the name is not the object");

@@ -160,8 +160,14 @@ void hand_out(Context& c, Location& location, const Object& content) {
   }
   if (c.has(Capability::publish) && c.hooks().publish_destination) {
     const std::string destination = c.hooks().publish_destination();
-    c.require(location.publish(destination, PublishMode::keep), "publish() under a new name");
-    c.expect_error(location.publish(destination, PublishMode::keep), {errc::already_exists}, "publish(keep) under a name that exists");
+    if (c.publish_keeps()) {
+      c.require(location.publish(destination, PublishMode::keep), "publish() under a new name");
+      c.expect_error(location.publish(destination, PublishMode::keep), {errc::already_exists}, "publish(keep) under a name that exists");
+    } else {
+      c.expect_error(location.publish(destination, PublishMode::keep), {errc::unsupported},
+                     "publish(keep), which is declared unsupported,");
+      c.require(location.publish(destination, PublishMode::replace), "publish() under a new name");
+    }
     c.require(location.publish(destination, PublishMode::replace), "publish(replace) under a name that exists");
     if (c.hooks().remove_published) c.hooks().remove_published(destination);
   }

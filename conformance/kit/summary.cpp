@@ -143,6 +143,7 @@ std::vector<std::pair<std::string_view, std::string>> declared_traits(const Trai
   if (traits.max_object_size) list.emplace_back("max_object_size", size_text(*traits.max_object_size));
   list.emplace_back("second_writer", traits.second_writer == SecondWriter::busy ? "busy" : "last close wins");
   list.emplace_back("remove_while_reading", traits.remove_while_reading == RemoveWhileReading::busy ? "busy" : "succeeds");
+  if (traits.publish_keep == PublishKeep::unsupported) list.emplace_back("publish_keep", "unsupported");
   if (traits.integrity == Integrity::checksum) list.emplace_back("integrity", "checksum");
   if (traits.max_lifetime) list.emplace_back("max_lifetime", std::to_string(traits.max_lifetime->count()) + " s");
   if (traits.durable) list.emplace_back("durable", "yes");

@@ -22,6 +22,8 @@ void large_chunks(Settings& settings) {
   settings.capabilities = settings.capabilities.without(Capability::append_granularity);
 }
 
+void cannot_keep(Settings& settings) { settings.publish_keep = PublishKeep::unsupported; }
+
 void no_limit(Settings& settings) {
   settings.chunk_size = std::uint64_t{1} << 20U;
   settings.max_object_size = std::numeric_limits<std::uint64_t>::max();
@@ -219,6 +221,8 @@ const std::vector<Mutant>& table() {
     {"P111", child_large_writer_drops_chunks, "a forked child's writer drops the parent's chunks when there are many", {"FORK-1"}},
     {"P112", commit_stays_in_process, "close() succeeds before the record has left the process", {"DUR-3"}},
     {"P113", last_chunk_stays_in_process, "the chunk written last leaves the process with the next one", {"DUR-3"}},
+    {"P114", publish_refuses_when_done, "keep is refused as unsupported when the destination is already replaced", {"PUBLISH-1"}, false, cannot_keep},
+    {"P115", publish_keeps_undeclared, "keep works that is declared unsupported", {"PUBLISH-1"}, false, cannot_keep},
   };
   return rows;
 }

@@ -210,6 +210,8 @@ enum class Bug : std::uint8_t {
   publish_takes_abandoned,
   publish_looks_then_replaces,
   publish_shares_staging,
+  publish_refuses_when_done,
+  publish_keeps_undeclared,
   // factory and fork
   factory_takes_backends_along,
   factory_copies_share_names,

@@ -38,6 +38,7 @@ struct StoreHarness {
   std::uint64_t max_object_size = settings.max_object_size;
   SecondWriter second_writer = settings.second_writer;
   RemoveWhileReading remove_while_reading = settings.remove_while_reading;
+  PublishKeep publish_keep = settings.publish_keep;
   Integrity integrity = settings.integrity;
   std::chrono::seconds max_lifetime = settings.max_lifetime.value_or(std::chrono::seconds::max());
   std::chrono::milliseconds op_deadline = 20 * Store::patience;

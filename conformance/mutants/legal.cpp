@@ -36,6 +36,7 @@ const std::array rows{
   LegalBackend{"LV15", "reads scribble behind what they deliver", [](Settings& s) { s.scratch_beyond_count = true; s.delivery = Delivery::random; }, make<ReferenceHarness>},
   LegalBackend{"LV16", "a harness without hooks", [](Settings&) {}, make<HooklessHarness>},
   LegalBackend{"LV17", "no capability at all, no checksum, data without end", [](Settings& s) { s.capabilities = {}; s.integrity = Integrity::none; s.max_lifetime.reset(); }, make<ReferenceHarness>},
+  LegalBackend{"LV18", "publish cannot keep, and says so", [](Settings& s) { s.publish_keep = PublishKeep::unsupported; }, make<ReferenceHarness>},
 };
 // clang-format on
 

@@ -188,6 +188,11 @@ Result<void> Location::commit_blindly(const Manifest& manifest) {
 }
 
 Result<void> Location::publish(std::string_view destination, std::span<const std::byte> bytes, PublishMode mode) const {
+  const bool cannot_keep = settings_.publish_keep == PublishKeep::unsupported && !has(Bug::publish_keeps_undeclared);
+  if (mode == PublishMode::keep && cannot_keep) {
+    if (has(Bug::publish_refuses_when_done)) static_cast<void>(store_->commit(destination, bytes, false));
+    return failure(errc::unsupported, "publish an object", "the store takes no condition");
+  }
   if (has(Bug::publish_ignores_keep)) mode = PublishMode::replace;
   if (has(Bug::publish_in_pieces) && (mode == PublishMode::replace || !store_->peek(destination))) {
     for (std::size_t at = 0; at == 0 || at < bytes.size(); at += 16) {

@@ -13,7 +13,7 @@ namespace hybridbuffer::conformance::mutants {
 /// How a Reader fills the span that it is given; all are legal.
 enum class Delivery : std::uint8_t { up_to_chunk, one_byte, random };
 
-/// What distinguishes one reference backend from another. Every combination is legal; LV1 to LV16 are such combinations.
+/// What distinguishes one reference backend from another. Every combination is legal; LV1 to LV18 are such combinations.
 struct Settings {
   std::uint64_t chunk_size = 64;
   std::uint64_t max_object_size = std::uint64_t{64} << 10U;
@@ -30,6 +30,7 @@ struct Settings {
                             Capability::max_object_size};
   SecondWriter second_writer = SecondWriter::busy;
   RemoveWhileReading remove_while_reading = RemoveWhileReading::succeeds;
+  PublishKeep publish_keep = PublishKeep::works;
   Integrity integrity = Integrity::checksum;
   Delivery delivery = Delivery::up_to_chunk;
   bool scratch_beyond_count = false;   ///< readers use the rest of the span as they like

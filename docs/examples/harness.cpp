@@ -34,6 +34,7 @@ struct MyHarness {
   static constexpr std::uint64_t max_object_size = 1 << 20;     // no object may be larger
   static constexpr SecondWriter second_writer = SecondWriter::busy;                                // or last_close_wins
   static constexpr RemoveWhileReading remove_while_reading = RemoveWhileReading::succeeds;         // or busy
+  static constexpr PublishKeep publish_keep = PublishKeep::works;  // or unsupported: publish(keep) is refused and changes nothing
   static constexpr Integrity integrity = Integrity::none;       // checksum: every read verifies one
   static constexpr std::chrono::seconds max_lifetime{3600};     // stored bytes expire after this time without use
   static constexpr bool durable = false;                        // committed bytes survive the process

@@ -76,6 +76,20 @@ bool has_hooks(Context& c) {
 
 constexpr std::array modes{PublishMode::replace, PublishMode::keep};
 
+/// Gives the object a name that nobody has.
+void publish_anew(Context& c, Location& location, const Place& place, std::string_view what) {
+  c.require(location.publish(place.name(), c.publish_keeps() ? PublishMode::keep : PublishMode::replace), what);
+}
+
+/// publish(keep) to a name that is taken.
+void expect_kept(Context& c, Location& location, const Place& place, std::string_view what) {
+  const auto published = location.publish(place.name(), PublishMode::keep);
+  if (c.publish_keeps()) c.expect_error(published, {errc::already_exists}, what);
+  else c.expect_error(published, {errc::already_exists, errc::unsupported}, what);
+}
+
+bool is_only_refused(Context& c, PublishMode mode) { return mode == PublishMode::keep && !c.publish_keeps(); }
+
 std::string named(PublishMode mode) { return mode == PublishMode::keep ? "publish(keep)" : "publish(replace)"; }
 
 // No harness is needed to know that this names nothing.
@@ -102,6 +116,7 @@ void every_size(Context& c) {
   for (const std::uint64_t size : sizes) {
     if (++done > 4 && !c.time_left()) return;
     for (const PublishMode mode : modes) {
+      if (is_only_refused(c, mode)) continue;
       c.start_case();
       Place place{c};
       place.expect_absent("before publish()");
@@ -189,13 +204,13 @@ void beside_pending_bytes(Context& c) {
       const Object never = longer_by(c, location, object, pending_bytes(c, size));
       Writer writer = c.require(location.append(), "append()");
       write_tail(c, writer, never, size, unit / 2 + 1);
-      const auto published = location.publish(early.name(), PublishMode::keep);
-      if (!published) c.expect_error(published, {errc::busy}, "publish(keep) with an extension open");
+      const auto published = location.publish(early.name(), c.publish_keeps() ? PublishMode::keep : PublishMode::replace);
+      if (!published) c.expect_error(published, {errc::busy}, "publish() with an extension open");
       if (published) early.expect(object, "that was published with an extension open");
       else early.expect_absent("after publish() that was busy");
     }
     const Place late{c};
-    c.require(location.publish(late.name(), PublishMode::keep), "publish(keep) after an abandoned extension");
+    publish_anew(c, location, late, "publish() after an abandoned extension");
     late.expect(object, "that was published after an abandoned extension");
     c.expect_object(location, object, "the object after it was published beside an extension");
   }
@@ -212,12 +227,12 @@ void onto_other_kinds_of_file(Context& c) {
   c.start_case();
   const Place place{c};
   auto [location, object] = c.stored(std::min(c.chunk() + 1, extension_limit(c)));
-  c.require(location.publish(place.name(), PublishMode::keep), "publish(keep)");
+  publish_anew(c, location, place, "publish() to a new name");
   if (!is_path(place.name())) return;
   for (const std::string& target : {place.name(), place.name() + "-that-is-not-there"}) {
     const Place link{c};
     if (::symlink(target.c_str(), link.name().c_str()) != 0) return;
-    c.expect_error(location.publish(link.name(), PublishMode::keep), {errc::already_exists}, "publish(keep) onto a symbolic link");
+    expect_kept(c, location, link, "publish(keep) onto a symbolic link");
     struct stat found{};
     c.check(::lstat(link.name().c_str(), &found) == 0 && S_ISLNK(found.st_mode),
             "publish(keep) onto a symbolic link took the link's place");
@@ -258,20 +273,17 @@ void leaves_nothing_beside(Context& c) {
     c.check(after < before + rounds, std::to_string(rounds) + " times " + std::string{what} + " left " +
                                          std::to_string(after - std::min(before, after)) + " files beside the destination");
   };
-  c.require(all.front().first.publish(taken.name(), PublishMode::keep), "publish(keep)");
-  expect_no_more(
-      [&](Location& location) {
-        c.expect_error(location.publish(taken.name(), PublishMode::keep), {errc::already_exists}, "publish(keep) onto something");
-      },
-      "publish(keep) onto something");
+  publish_anew(c, all.front().first, taken, "publish() to a new name");
+  expect_no_more([&](Location& location) { expect_kept(c, location, taken, "publish(keep) onto something"); },
+                 "publish(keep) onto something");
   expect_no_more([&](Location& location) { c.require(location.publish(taken.name(), PublishMode::replace), "publish(replace)"); },
                  "publish(replace)");
   expect_no_more(
       [&](Location& location) {
         const Place next{c};
-        c.require(location.publish(next.name(), PublishMode::keep), "publish(keep)");
+        publish_anew(c, location, next, "publish() to a new name");
       },
-      "publish(keep) of what was then removed");
+      "publish() of what was then removed");
 }
 
 void onto_something(Context& c) {
@@ -281,19 +293,19 @@ void onto_something(Context& c) {
       c.start_case();
       Place place{c};
       auto [first, old] = c.stored(std::min(before, extension_limit(c)));
-      c.require(first.publish(place.name(), PublishMode::keep), "publish(keep) to a new name");
+      publish_anew(c, first, place, "publish() to a new name");
       Location other = c.make();
       Location& second = by_same ? first : other;
       const Object next = c.object(second, unit + 1);
       c.store(second, next);
-      c.expect_error(second.publish(place.name(), PublishMode::keep), {errc::already_exists}, "publish(keep) onto something");
+      expect_kept(c, second, place, "publish(keep) onto something");
       place.expect(old, "after publish(keep) onto it");
       c.expect_object(second, next, "the object after publish(keep) onto something");
       c.require(second.publish(place.name(), PublishMode::replace), "publish(replace) onto something");
       place.expect(next, "after publish(replace) onto it");
       c.require(second.publish(place.name(), PublishMode::replace), "publish(replace) onto its own name");
       place.expect(next, "after publish(replace) onto its own name");
-      c.expect_error(second.publish(place.name(), PublishMode::keep), {errc::already_exists}, "publish(keep) onto its own name");
+      expect_kept(c, second, place, "publish(keep) onto its own name");
       const Place elsewhere{c};
       c.require(second.publish(elsewhere.name(), PublishMode::replace), "publish() to a second name");
       elsewhere.expect(next, "that is the second of an object");
@@ -310,7 +322,11 @@ void refused(Context& c) {
     c.start_case();
     Place place{c};
     Location location = c.make();
-    c.expect_error(location.publish(place.name(), mode), {errc::not_found}, named(mode) + " without an object");
+    const auto expect_not_found = [&](const Result<void>& published, const std::string& what) {
+      if (is_only_refused(c, mode)) c.expect_error(published, {errc::not_found, errc::unsupported}, what);
+      else c.expect_error(published, {errc::not_found}, what);
+    };
+    expect_not_found(location.publish(place.name(), mode), named(mode) + " without an object");
     place.expect_absent("after publish() without an object");
     const Object object = c.object(location, std::min(c.chunk() + 1, extension_limit(c)));
     c.store(location, object);
@@ -319,13 +335,38 @@ void refused(Context& c) {
       Writer writer = c.require(location.create(), "create()");
       c.write(writer, never, 0, never.size());
       const auto published = location.publish(place.name(), mode);
-      if (!published) c.expect_error(published, {errc::busy}, named(mode) + " while a writer is open");
+      if (is_only_refused(c, mode)) c.expect_error(published, {errc::busy, errc::unsupported}, named(mode) + " while a writer is open");
+      else if (!published) c.expect_error(published, {errc::busy}, named(mode) + " while a writer is open");
       if (published) place.expect(object, "after publish() while a writer is open");
       else place.expect_absent("after publish() that was busy");
     }
     c.expect_object(location, object, "the object after publish() while a writer was open");
     c.require(location.remove(), "remove()");
-    c.expect_error(location.publish(Place{c}.name(), mode), {errc::not_found}, named(mode) + " after remove()");
+    expect_not_found(location.publish(Place{c}.name(), mode), named(mode) + " after remove()");
+  }
+}
+
+// What is declared unsupported is refused, whatever the size, and changes nothing.
+void refuses_to_keep(Context& c) {
+  if (c.publish_keeps()) return;
+  c.not_run("the trait publish_keep is unsupported: that publish(keep) takes a name which is free, and of several at once exactly one");
+  for (const std::uint64_t size : normalised({0, 1, unit_of(c), 3 * unit_of(c) + 1}, extension_limit(c))) {
+    c.start_case();
+    const Place free{c};
+    const Place taken{c};
+    auto [first, old] = c.stored(unit_of(c) + 3);
+    c.require(first.publish(taken.name(), PublishMode::replace), "publish(replace)");
+    auto [location, object] = c.stored(size);
+    for (int times = 0; times < 2; ++times) {
+      c.expect_error(location.publish(free.name(), PublishMode::keep), {errc::unsupported},
+                     "publish(keep), which is declared unsupported,");
+      free.expect_absent("after publish(keep) that was refused");
+      expect_kept(c, location, taken, "publish(keep) onto something");
+      taken.expect(old, "after publish(keep) that was refused");
+      c.expect_object(location, object, "the object after publish(keep) that was refused");
+    }
+    c.require(location.publish(free.name(), PublishMode::replace), "publish(replace) after publish(keep) that was refused");
+    free.expect(object, "after publish(replace)");
   }
 }
 
@@ -372,6 +413,7 @@ void at_once_and_whole(Context& c, std::size_t publishers) {
 }
 
 void one_of_several_keeps(Context& c) {
+  if (!c.publish_keeps()) return;  // as refuses_to_keep() notes
   constexpr std::size_t count = 4;
   c.start_case();
   std::vector<std::pair<Location, Object>> all;
@@ -402,7 +444,7 @@ bool publish_with_fault(Context& c, const Fault& fault, PublishMode mode, bool o
   std::optional<Object> before;
   if (onto) {
     auto [first, old] = c.stored(unit + 3);
-    c.require(first.publish(place.name(), PublishMode::keep), "publish(keep)");
+    publish_anew(c, first, place, "publish() to a new name");
     before = old;
   }
   auto [location, object] = c.stored(2 * unit + 1);
@@ -411,7 +453,10 @@ bool publish_with_fault(Context& c, const Fault& fault, PublishMode mode, bool o
   const auto published = location.publish(place.name(), mode);
   const bool fired = armed.disarm();
   const std::string what = "after " + named(mode) + " with a fault at primitive " + std::to_string(fault.k);
-  if (published) place.expect(object, what);
+  if (is_only_refused(c, mode)) {
+    c.expect_any_error(published, "publish(keep), which is declared unsupported,");
+    place.expect_absent(what);
+  } else if (published) place.expect(object, what);
   else if (published.error().is_indeterminate()) place.expect_either(before, object, what);
   else if (before) place.expect(*before, what);
   else place.expect_absent(what);
@@ -442,6 +487,7 @@ void publish_1(Context& c) {
   to_nowhere(c);
   if (!has_hooks(c)) return;
   refused(c);
+  refuses_to_keep(c);
   failures(c);  // before what takes a time of its own: it goes on while there is some left
   onto_something(c);
   later_changes(c);
@@ -457,8 +503,7 @@ void publish_1(Context& c) {
 constexpr std::array all{
     Clause{.id = "PUBLISH-1",
            .rule = "the destination is exactly the object, appears at once and whole, and survives the backend; keep answers "
-                   "already_exists; a failure "
-                   "leaves the destination as it was",
+                   "already_exists, or unsupported where the harness declares that; a failure leaves the destination as it was",
            .look_here = "whether object and destination share bytes that a later change alters, and what is there while publish() works",
            .capability = Capability::publish,
            .run = publish_1},

@@ -45,8 +45,7 @@ int main(int count, char** arguments) {
     // Names, dates and request ids differ in length from cycle to cycle and fill the free lists of each thread bit by bit, which malloc
     // counts as memory in use (RES-1, RES-2). For the processes that the kit starts.
     ::setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 0);  // NOLINT(concurrency-mt-unsafe): no other thread yet
-    const char* engine = std::getenv("HYBRIDBUFFER_TEST_S3_ENGINE");  // NOLINT(concurrency-mt-unsafe)
-    if (engine != nullptr && std::string_view{engine} == "swift") {
+    if (testing::is_swift()) {
       swift.emplace().endpoint().to_environment(testing::gateway_variable);
     } else {
       ::setenv("CEPH_ARGS", "--rgw_multipart_min_part_size=1", 1);  // NOLINT(concurrency-mt-unsafe)

@@ -41,6 +41,8 @@ class Context {
   [[nodiscard]] const Hooks& hooks() const noexcept { return hooks_; }
   [[nodiscard]] Capabilities capabilities() const noexcept { return capabilities_; }
   [[nodiscard]] bool has(Capability capability) const noexcept { return capabilities_.has(capability); }
+  /// Whether publish() with PublishMode::keep is more than a refusal.
+  [[nodiscard]] bool publish_keeps() const noexcept { return traits_.publish_keep == PublishKeep::works; }
   [[nodiscard]] Subject& subject() noexcept { return *subject_; }
   [[nodiscard]] Tier tier() const noexcept { return options_.tier; }
   /// Whether the clause has a process of its own.

@@ -28,6 +28,9 @@ enum class SecondWriter : std::uint8_t { busy, last_close_wins };
 enum class RemoveWhileReading : std::uint8_t { succeeds, busy };
 /// Whether stored bytes carry a checksum that every read verifies (READER-9).
 enum class Integrity : std::uint8_t { none, checksum };
+/// What publish() does with PublishMode::keep (PUBLISH-1): it keeps; or, where the store takes no condition on what it writes, it answers
+/// `already_exists` or `unsupported` and changes nothing.
+enum class PublishKeep : std::uint8_t { works, unsupported };
 /// What a killed process leaves in the store (DUR-2): nothing, what expires, or what somebody must clean up.
 enum class CrashResidue : std::uint8_t { none, expires, remains };
 
@@ -68,6 +71,7 @@ struct Traits {
   std::optional<std::uint64_t> max_object_size{};   ///< no object may be larger
   SecondWriter second_writer = SecondWriter::busy;  ///< see there
   RemoveWhileReading remove_while_reading = RemoveWhileReading::succeeds;
+  PublishKeep publish_keep = PublishKeep::works;  ///< see there
   Integrity integrity = Integrity::none;
   std::optional<std::chrono::seconds> max_lifetime{};      ///< stored bytes expire after this time without use
   bool durable = false;                                    ///< committed bytes survive the process
@@ -145,6 +149,7 @@ template <class Harness>
 ///       static constexpr std::uint64_t max_object_size = 1 << 20;
 ///       static constexpr SecondWriter second_writer = SecondWriter::busy;
 ///       static constexpr RemoveWhileReading remove_while_reading = RemoveWhileReading::succeeds;
+///       static constexpr PublishKeep publish_keep = PublishKeep::works;
 ///       static constexpr Integrity integrity = Integrity::checksum;
 ///       static constexpr std::chrono::seconds max_lifetime{3600};
 ///       static constexpr bool durable = false;

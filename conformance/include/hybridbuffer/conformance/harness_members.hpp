@@ -52,6 +52,8 @@ consteval bool explain_traits() {
   static_assert(second_writer, "the trait must be: SecondWriter second_writer;");
   constexpr bool remove_while_reading = !requires(H& h) { h.remove_while_reading; } || requires(H& h) { { h.remove_while_reading } -> of_type<RemoveWhileReading>; };
   static_assert(remove_while_reading, "the trait must be: RemoveWhileReading remove_while_reading;");
+  constexpr bool publish_keep = !requires(H& h) { h.publish_keep; } || requires(H& h) { { h.publish_keep } -> of_type<PublishKeep>; };
+  static_assert(publish_keep, "the trait must be: PublishKeep publish_keep;");
   constexpr bool integrity = !requires(H& h) { h.integrity; } || requires(H& h) { { h.integrity } -> of_type<Integrity>; };
   static_assert(integrity, "the trait must be: Integrity integrity;");
   constexpr bool max_lifetime = !requires(H& h) { h.max_lifetime; } || requires(H& h) { { h.max_lifetime } -> of_type<std::chrono::seconds>; };
@@ -121,6 +123,7 @@ template <class H>
   if constexpr (requires { { h.max_object_size } -> of_type<std::uint64_t>; }) t.max_object_size = static_cast<std::uint64_t>(h.max_object_size);
   if constexpr (requires { { h.second_writer } -> of_type<SecondWriter>; }) t.second_writer = h.second_writer;
   if constexpr (requires { { h.remove_while_reading } -> of_type<RemoveWhileReading>; }) t.remove_while_reading = h.remove_while_reading;
+  if constexpr (requires { { h.publish_keep } -> of_type<PublishKeep>; }) t.publish_keep = h.publish_keep;
   if constexpr (requires { { h.integrity } -> of_type<Integrity>; }) t.integrity = h.integrity;
   if constexpr (requires { { h.max_lifetime } -> of_type<std::chrono::seconds>; }) t.max_lifetime = h.max_lifetime;
   if constexpr (requires { { h.durable } -> of_type<bool>; }) t.durable = static_cast<bool>(h.durable);
