@@ -46,6 +46,7 @@ std::string configuration(const CephGatewayOptions& options, const Workspace& wo
        << "memstore device bytes = 4294967296\n"
        << "bluestore block size = 8589934592\n"  // sparse
        << "[client.rgw.a]\n"
+       << (options.dns_name.empty() ? "" : "rgw dns name = " + options.dns_name + "\n")
        << "rgw frontends = beast tcp_nodelay=1 ";  // else the end of an answer may wait for an acknowledgement, 40 ms
   if (options.tls) text << "ssl_endpoint=127.0.0.1:" << port(gateway_port) << " ssl_certificate=" << directory << "/server-both.pem\n";
   else text << "endpoint=127.0.0.1:" << port(gateway_port) << "\n";

@@ -11,6 +11,7 @@ struct CephGatewayOptions {
   bool durable = false;  // objects on disk (bluestore) instead of in the memory of the object store's daemon; about 4 s slower to start
   bool tls = false;
   std::string bucket = "test-bucket";  // at least three characters
+  std::string dns_name{};              // a request for the host bucket.dns_name is for that bucket; empty: buckets stand in the path only
 };
 
 /// A Ceph RADOS Gateway, an S3 store, of its own on 127.0.0.1: one monitor, one object store daemon, one gateway. Ready, with an empty

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 #include <new>
+#include <optional>
 #include <random>
+#include <string_view>
 #include <utility>
 
 /// \file
@@ -29,6 +32,7 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   auto credentials = place.credentials(options.timeouts.operation);
   if (!credentials) return std::unexpected{std::move(credentials).error()};
   call.credentials_version = credentials->version;
+  call.has_session_token = !credentials->value->session_token.empty();
   call.answer = {};
   call.range_checked = call.body_refused = call.out_of_memory = false;
   call.received_before = call.range ? call.range->received : 0;
@@ -151,6 +155,27 @@ inline std::size_t S3Engine::take_body(char* data, std::size_t size, std::size_t
   return length;
 }
 
+/// Whether new credentials may help. The answer to a HEAD has no body, and so does not say what it was refused for.
+[[nodiscard]] inline bool is_refused_for_its_token(const S3Call& call, bool is_said) noexcept {
+  constexpr long of_expired_token = 400;
+  const bool is_unsaid = call.request.method == S3Method::head && call.answer.status == of_expired_token && call.has_session_token;
+  return is_said || is_unsaid;
+}
+
+/// The store's time, when a request was refused because it did not have that. A store allows 15 minutes.
+[[nodiscard]] inline std::optional<std::time_t> time_to_take_over(const S3Place& place, const S3Call& call,
+                                                                  std::string_view word) noexcept {
+  constexpr long of_skewed_time = 403;
+  constexpr std::time_t allowed = std::time_t{10} * 60;
+  const bool is_said = word == "RequestTimeTooSkewed";
+  if (!is_said && (call.request.method != S3Method::head || call.answer.status != of_skewed_time)) return {};
+  const std::time_t time = ::curl_getdate(call.answer.date.c_str(), nullptr);
+  if (time <= 0) return {};
+  const std::time_t apart = time - place.now();
+  if (!is_said && apart > -allowed && apart < allowed) return {};
+  return time;
+}
+
 inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   const std::error_code curl_native{code, curl_category()};
   const std::error_code http_native{static_cast<int>(call.answer.status), http_category()};
@@ -196,24 +221,20 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
     else if (word == "AccessDenied") why = {errc::permission, false};
     return fail_attempt(place, call, why, http_native, word);
   }
-  constexpr unsigned most_refreshes = 2;
-  if (call.refreshes < most_refreshes && (word == "ExpiredToken" || word == "TokenRefreshRequired" || word == "InvalidToken")) {
-    ++call.refreshes;
+  const bool is_token_refused = word == "ExpiredToken" || word == "TokenRefreshRequired" || word == "InvalidToken";
+  if (is_refused_for_its_token(call, is_token_refused) && !std::exchange(call.credentials_renewed, true)) {
     if (auto fresh = place.credentials(place.options().timeouts.operation, call.credentials_version); fresh) {
       detach(call);
       return start(place, call);
     }
   }
-  if (call.refreshes < most_refreshes && word == "RequestTimeTooSkewed") {
-    ++call.refreshes;
-    if (const std::time_t time = ::curl_getdate(call.answer.date.c_str(), nullptr); time > 0) {
-      place.set_now(time);
-      detach(call);
-      return start(place, call);
-    }
+  if (const auto time = time_to_take_over(place, call, word); time && !std::exchange(call.clock_set, true)) {
+    place.set_now(*time);
+    detach(call);
+    return start(place, call);
   }
   S3Failure why = failure_of_s3(status, word);
-  if (word == "ExpiredToken" || word == "TokenRefreshRequired" || word == "InvalidToken") why = {errc::permission, false};
+  if (is_token_refused) why = {errc::permission, false};
   if (call.range && status == 412) why = {errc::corrupted, false};  // what is there is not what was stored
   if (call.range && status == 404 && word != "NoSuchBucket") why = {errc::corrupted, false};
   fail_attempt(place, call, why, http_native, word);

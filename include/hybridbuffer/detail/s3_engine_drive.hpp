@@ -29,7 +29,8 @@ inline S3Engine::~S3Engine() {
 
 inline void S3Engine::submit(S3Place& place, S3Call& call) noexcept {
   call.result = {};
-  call.failures = call.refreshes = 0;
+  call.failures = 0;
+  call.credentials_renewed = call.clock_set = false;
   call.not_before = {};
   call.phase = S3Call::Phase::waiting;
   begin_ = S3Clock::now();

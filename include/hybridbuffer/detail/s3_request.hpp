@@ -78,7 +78,8 @@ struct S3Call {
   curl_slist* header_list = nullptr;
   std::string url{};
   unsigned failures = 0;
-  unsigned refreshes = 0;  // of credentials or of the clock
+  bool credentials_renewed = false;
+  bool clock_set = false;
   std::chrono::steady_clock::duration not_before{};
   std::chrono::steady_clock::duration started{};
   std::chrono::steady_clock::duration speed_since{};
@@ -89,6 +90,7 @@ struct S3Call {
   bool out_of_memory = false;       // while the answer was taken or understood: what the store did is not known
   std::size_t received_before = 0;  // this attempt
   std::uint64_t credentials_version = 0;
+  bool has_session_token = false;
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail
