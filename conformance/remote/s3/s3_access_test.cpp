@@ -337,3 +337,16 @@ BOOST_AUTO_TEST_CASE(a_head_with_a_token_that_expired_is_asked_again_with_anothe
   BOOST_REQUIRE(!absent);
   BOOST_TEST((absent.error() == errc::not_found), absent.error().message());
 }
+
+#ifdef EXAMPLE_S3
+BOOST_AUTO_TEST_CASE(the_example_of_the_page_runs_and_leaves_nothing) {
+  const servers::S3Endpoint& endpoint = gateway().endpoint();
+  const std::vector<std::string> environment{"AWS_ACCESS_KEY_ID=" + endpoint.access_key, "AWS_SECRET_ACCESS_KEY=" + endpoint.secret_key};
+
+  servers::run_program(gateway().workspace(), {EXAMPLE_S3, std::to_string(endpoint.port), endpoint.bucket}, environment, 240s);
+
+  BOOST_TEST(gateway().connection().objects("app/").empty());
+  BOOST_TEST(gateway().connection().uploads("app/").empty());
+  BOOST_TEST(gateway().connection().objects("reports/").size() == 1U);  // what it published
+}
+#endif
