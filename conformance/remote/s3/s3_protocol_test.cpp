@@ -167,6 +167,9 @@ BOOST_AUTO_TEST_CASE(answers_have_documented_categories) {
   BOOST_TEST((failure_of_s3(412, "PreconditionFailed").code == errc::already_exists));
   BOOST_TEST((failure_of_s3(503, "SlowDown").code == errc::unavailable));
   BOOST_TEST(failure_of_s3(503, "").is_retryable);
+  BOOST_TEST((failure_of_s3(400, "").code == errc::invalid_argument));
+  BOOST_TEST(failure_of_s3(400, "").is_retryable);
+  BOOST_TEST(!failure_of_s3(400, "InvalidArgument").is_retryable);
   BOOST_TEST(!failure_of_s3(301, "PermanentRedirect").is_retryable);
   BOOST_TEST((failure_of_curl(CURLE_PEER_FAILED_VERIFICATION).code == errc::permission));
   BOOST_TEST(!failure_of_curl(CURLE_PEER_FAILED_VERIFICATION).is_retryable);

@@ -31,7 +31,8 @@ struct S3Timeouts {
   std::chrono::milliseconds cleanup{10'000};     ///< for what a destructor, and a writer's close() beside its own time, deletes or aborts
 };
 
-/// When a request is sent again: after no answer, a broken or cut one, 408, 429, 500, 502, 503, 504 and their like in an answer of 200.
+/// When a request is sent again: after no answer, a broken or cut one, 400 without an error of S3's, 408, 409, 429, 5xx but 501 and 507,
+/// and their like in an answer of 200.
 ///
 /// After the n-th failure (from 0) it waits for a random time between 0 and min(cap, base · 2^n), and at least for as long as the store
 /// asks (Retry-After). The budget is what all requests of a storage share, so that an outage is not answered with a storm: each retry takes

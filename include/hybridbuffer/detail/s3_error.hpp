@@ -92,7 +92,7 @@ struct S3Failure {
     if (row.code == code) return row.failure;
   }
   switch (status) {
-    case 400: return {errc::invalid_argument, false};
+    case 400: return {errc::invalid_argument, code.empty()};  // not S3 says so, but HTTP: what came was no request, or a part of one
     case 401:
     case 403: return {errc::permission, false};
     case 404: return {errc::not_found, false};

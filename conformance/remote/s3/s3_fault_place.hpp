@@ -1,0 +1,92 @@
+#pragma once
+
+#include "s3_support.hpp"
+
+#include <hybridbuffer/backend/s3.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <servers/ceph_gateway.hpp>
+#include <servers/fault_proxy.hpp>
+#include <servers/s3_connection.hpp>
+#include <string>
+#include <vector>
+
+/// \file
+/// A store behind a proxy that spoils what it is told to: what the tests of faults share.
+
+namespace hybridbuffer::testing {
+
+using Bytes = std::vector<std::byte>;
+
+inline constexpr std::size_t part = std::size_t{64} * 1024;
+inline constexpr S3Timeouts short_timeouts{.connect = std::chrono::milliseconds{300},
+                                           .call = std::chrono::milliseconds{500},
+                                           .low_speed = std::chrono::milliseconds{250},
+                                           .operation = std::chrono::milliseconds{1'200},
+                                           .cleanup = std::chrono::milliseconds{600}};
+
+/// One for the whole program.
+inline servers::CephGateway& gateway() {
+  static servers::CephGateway running = [] {
+    ::setenv("CEPH_ARGS", "--rgw_multipart_min_part_size=1", 1);  // NOLINT(concurrency-mt-unsafe): one thread
+    return servers::CephGateway{};
+  }();
+  return running;
+}
+
+inline Bytes content(std::size_t size) {
+  Bytes bytes(size);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>((i * 31 + i / 251) & 0xFFU);
+  return bytes;
+}
+
+/// A storage behind a proxy of its own, and what is under its prefix.
+struct Place {
+  explicit Place(S3Timeouts timeouts = short_timeouts, bool is_tls = false)
+      : proxy{{.protocol = servers::Protocol::http, .server_port = gateway().endpoint().port, .tls = is_tls}} {
+    options = options_for(gateway().endpoint(), proxy.port());
+    if (is_tls) {
+      options.endpoint.replace(0, 4, "https");
+      options.ca_file = proxy.certificate_authority();
+    }
+    options.prefix = "fault/" + detail::s3_random_name().value() + "/";
+    options.part_bytes = options.range_bytes = part;
+    options.timeouts = timeouts;
+    options.retry = {.attempts = 8, .base = std::chrono::milliseconds{40}, .cap = std::chrono::milliseconds{160}, .budget = 1'000'000};
+    storage = S3Storage{options};
+  }
+  [[nodiscard]] std::size_t left() { return raw.objects(options.prefix).size() + raw.uploads(options.prefix).size(); }
+
+  servers::FaultProxy proxy;
+  servers::S3Connection raw{gateway().endpoint()};
+  S3Options options;
+  S3Storage storage;
+};
+
+inline Result<void> store(S3Backend& backend, const Bytes& bytes) {
+  auto writer = backend.create();
+  if (!writer) return std::unexpected{writer.error()};
+  if (auto written = writer->write(bytes); !written) return written;
+  return writer->close();
+}
+
+inline Result<Bytes> read_all(const S3Backend& backend) {
+  auto reader = backend.open();
+  if (!reader) return std::unexpected{reader.error()};
+  Bytes all;
+  Bytes piece(10'000);
+  for (;;) {
+    auto count = reader->read(piece);
+    if (!count) return std::unexpected{count.error()};
+    if (*count == 0) return all;
+    all.insert(all.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*count));
+  }
+}
+inline bool holds(const S3Backend& backend, const Bytes& bytes) {
+  const auto all = read_all(backend);
+  return all && *all == bytes;
+}
+
+}  // namespace hybridbuffer::testing
