@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <servers/boost_test.hpp>
 #include <servers/fault_proxy.hpp>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // What single answers of a store come to; s3_fault_test.cpp has every fault on every operation.
@@ -117,6 +119,27 @@ BOOST_AUTO_TEST_CASE(the_lost_answer_of_a_completion_is_resolved_by_looking) {
   BOOST_TEST((read_all(backend).value_or(Bytes{}) == before));
   BOOST_REQUIRE(backend.remove());
   expect_nothing_left(place, "after a completion without an answer");
+}
+
+// Else each outage that it lives through would cost a location memory for good.
+BOOST_AUTO_TEST_CASE(requests_that_were_given_up_are_looked_for_once_more_and_not_remembered_without_bound) {
+  constexpr unsigned many = 200;
+  Place place;
+  const auto shared = std::make_shared<detail::S3Place>(place.options, detail::s3_endpoint(place.options).value());
+  detail::S3Waste waste;
+  for (unsigned i = 0; i < many; ++i) {
+    auto given_up = detail::S3Waste::entry(place.options.prefix + std::to_string(i));
+    given_up.front().may_return = true;
+    waste.add(std::move(given_up));
+    BOOST_TEST_REQUIRE(waste.clear(shared, 5s).has_value());
+  }
+  const auto before_the_end = place.proxy.totals().requests;
+
+  waste.look_again();
+  BOOST_TEST_REQUIRE(waste.clear(shared, 20s).has_value());
+
+  BOOST_TEST(place.proxy.totals().requests - before_the_end <= 65U);
+  BOOST_TEST(place.proxy.totals().requests == 2U * many);
 }
 
 BOOST_AUTO_TEST_CASE(retry_after_is_obeyed) {

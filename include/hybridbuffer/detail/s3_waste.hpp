@@ -17,7 +17,7 @@ namespace hybridbuffer::inline v0_1::detail {
 
 /// What a location has in the store that nobody needs any more: replaced and removed objects, uploads to abort, objects whose commit
 /// never answered. An entry stays until the store has confirmed that it is gone; one that a request on its way could bring back is asked
-/// for once more at the location's end. Threads: any number at once.
+/// for once more, at the location's end or when there are many. Threads: any number at once.
 class S3Waste {
  public:
   struct Entry {
@@ -53,6 +53,11 @@ class S3Waste {
     const std::lock_guard guard{lock_};
     entries_.splice(entries_.end(), taken);
     returning_.splice(returning_.end(), gone);
+    // A location that lives through many outages does not remember them all: the oldest are asked for once more by the next call already.
+    while (returning_.size() > most_returning) {
+      returning_.front().may_return = false;
+      entries_.splice(entries_.end(), returning_, returning_.begin());
+    }
     return verdict;
   }
   /// The next clear() also removes what may have returned.
@@ -128,6 +133,8 @@ class S3Waste {
     }
     return {};
   }
+
+  static constexpr std::size_t most_returning = 64;
 
   std::mutex lock_;
   Entries entries_;
