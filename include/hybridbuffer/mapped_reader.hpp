@@ -6,6 +6,7 @@
 #include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/detail/read_window.hpp>
 #include <hybridbuffer/detail/seek_target.hpp>
+#include <hybridbuffer/memory/memory_policy.hpp>
 #include <hybridbuffer/storage.hpp>
 
 #include <cstddef>
