@@ -55,6 +55,7 @@ class ServerProcess {
 /// Returns: what it printed to standard output.
 /// Throws: ServerFailure with all it printed when its exit status is not 0 or `limit` passes.
 std::string run_program(const Workspace& workspace, const std::vector<std::string>& command,
-                        const std::vector<std::string>& environment = {}, milliseconds limit = milliseconds{30'000});
+                        const std::vector<std::string>& environment = {},
+                        milliseconds limit = milliseconds{120'000});  // a first start out of a cold cache
 
 }  // namespace hybridbuffer::servers

@@ -81,7 +81,11 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   if (const std::string query = canonical_query(request.query); !query.empty()) call.url.append("?").append(query);
 
   CURL* const easy = call.easy;
-  constexpr long buffer_bytes = 256L * 1024;
+  // libcurl's own memory for each request under way, beside the part or range that it is about.
+  constexpr long send_bytes = 64L * 1024;
+  constexpr long receive_bytes = 256L * 1024;
+  constexpr long receive_few_bytes = 16L * 1024;
+  const bool sends = request.method == S3Method::put || request.method == S3Method::post;
   ::curl_easy_setopt(easy, CURLOPT_URL, call.url.c_str());
   ::curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   ::curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -89,8 +93,8 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call.header_list);
   ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   ::curl_easy_setopt(easy, CURLOPT_PRIVATE, &call);
-  ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, buffer_bytes);
-  ::curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, buffer_bytes);
+  ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, sends ? receive_few_bytes : receive_bytes);
+  ::curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, send_bytes);
   ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &S3Engine::take_body);
   ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &call);
   ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &S3Engine::take_header);
@@ -106,7 +110,7 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options.verify_tls ? 2L : 0L);
   if (!options.ca_file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
   if (options.proxy) ::curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy->c_str());
-  if (request.method == S3Method::put || request.method == S3Method::post) {
+  if (sends) {
     ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
     ::curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     ::curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.empty() ? "" : reinterpret_cast<const char*>(request.body.data()));
