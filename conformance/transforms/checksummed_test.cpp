@@ -281,6 +281,14 @@ BOOST_AUTO_TEST_CASE(what_is_discarded_may_be_anything_and_nothing_else) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(removals_that_fail_again_and_again_take_no_memory) {
+  detail::ChecksummedObject object{.table = std::make_shared<detail::ChecksumTable>(chunk)};
+
+  for (int again = 0; again < 100; ++again) object.may_be([] { return detail::ChecksummedObject::TableRef{}; });
+
+  BOOST_TEST(object.or_else.size() == 1U);
+}
+
 // What a store refused to give back is as it was: there, and verified.
 BOOST_AUTO_TEST_CASE(after_a_discard_that_was_refused_every_byte_is_verified_still) {
   for (const auto& [category, is_verified] : {std::pair{errc::unsupported, true}, {errc::io, true}, {errc::timeout, false}}) {

@@ -1,7 +1,6 @@
 #include "../fault_matrix.hpp"
+#include "../flipped_reply.hpp"
 #include "redis_support.hpp"
-
-#include <hybridbuffer/transform/encrypted.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -272,31 +271,9 @@ BOOST_AUTO_TEST_CASE(a_reply_that_comes_twice_never_gives_a_chunk_the_bytes_of_a
   }
 }
 
-// Without TLS nothing else tells: docs/redis.md.
 BOOST_AUTO_TEST_CASE(a_byte_that_flips_on_the_way_from_the_server_is_found_beneath_encrypted) {
   Place place{{.connect = 5s, .call = 5s, .operation = 20s, .cleanup = 5s}};
-  const auto storage = encrypted(place.storage);
-  auto backend = storage.create_backend().value();
-  {
-    auto writer = backend.create().value();
-    BOOST_REQUIRE(writer.write(before));
-    BOOST_REQUIRE(writer.close());
-  }
-  const auto read_back = [&]() -> Result<Bytes> {
-    auto reader = backend.open_reader_at();
-    if (!reader) return std::unexpected{reader.error()};
-    Bytes all(before.size());
-    if (auto count = reader->read_at(0, all); !count) return std::unexpected{count.error()};
-    return all;
-  };
-  BOOST_REQUIRE(read_back());
-  const auto armed = place.proxy.arm(faults::flip_byte(500).on_reply(1).matching("}:1:").always());  // of chunks
-
-  const auto altered = read_back();
-
-  BOOST_REQUIRE(!altered);
-  BOOST_TEST((altered.error() == errc::corrupted), altered.error().message());
-  BOOST_TEST(place.proxy.fired(armed) >= 1U);
+  expect_flip_to_be_found_beneath_encrypted(place, before, faults::flip_byte(500).on_reply(1).matching("}:1:").always());  // of chunks
 }
 
 BOOST_AUTO_TEST_CASE(a_commit_whose_answer_is_lost_is_made_again_and_not_twice) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../objects.hpp"
+
 #include <hybridbuffer/backend/redis.hpp>
 #include <hybridbuffer/error.hpp>
 
@@ -19,8 +21,6 @@
 
 namespace hybridbuffer::testing {
 
-using Bytes = std::vector<std::byte>;
-
 inline RedisOptions options_for(const servers::RedisEndpoint& endpoint) {
   RedisOptions options{.servers = {{endpoint.host, endpoint.port}}, .user = endpoint.user, .password = endpoint.password};
   options.database = static_cast<unsigned>(endpoint.database);
@@ -36,30 +36,6 @@ inline Bytes content(std::size_t size, std::uint32_t seed = 12'345) {
     byte = static_cast<std::byte>(state >> 24U);
   }
   return bytes;
-}
-
-inline Result<void> finish(Result<RedisWriter> writer, std::span<const std::byte> bytes) {
-  if (!writer) return std::unexpected{writer.error()};
-  if (auto written = writer->write(bytes); !written) return written;
-  return writer->close();
-}
-inline Result<void> store(RedisBackend& backend, std::span<const std::byte> bytes) { return finish(backend.create(), bytes); }
-
-inline Result<Bytes> read_all(const RedisBackend& backend) {
-  auto reader = backend.open();
-  if (!reader) return std::unexpected{reader.error()};
-  Bytes all;
-  Bytes piece(10'000);
-  for (;;) {
-    auto count = reader->read(piece);
-    if (!count) return std::unexpected{count.error()};
-    if (*count == 0) return all;
-    all.insert(all.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*count));
-  }
-}
-inline bool holds(const RedisBackend& backend, const Bytes& bytes) {
-  const auto all = read_all(backend);
-  return all && *all == bytes;
 }
 
 inline std::string message_of(const auto& result) { return result ? std::string{"no error"} : result.error().message(); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../objects.hpp"
 #include "s3_support.hpp"
 
 #include <hybridbuffer/backend/s3.hpp>
@@ -11,14 +12,11 @@
 #include <servers/fault_proxy.hpp>
 #include <servers/s3_connection.hpp>
 #include <string>
-#include <vector>
 
 /// \file
 /// A store behind a proxy that spoils what it is told to: what the tests of faults share.
 
 namespace hybridbuffer::testing {
-
-using Bytes = std::vector<std::byte>;
 
 inline constexpr std::size_t part = std::size_t{64} * 1024;
 inline constexpr S3Timeouts short_timeouts{.connect = std::chrono::milliseconds{300},
@@ -64,29 +62,5 @@ struct Place {
   S3Options options;
   S3Storage storage;
 };
-
-inline Result<void> store(S3Backend& backend, const Bytes& bytes) {
-  auto writer = backend.create();
-  if (!writer) return std::unexpected{writer.error()};
-  if (auto written = writer->write(bytes); !written) return written;
-  return writer->close();
-}
-
-inline Result<Bytes> read_all(const S3Backend& backend) {
-  auto reader = backend.open();
-  if (!reader) return std::unexpected{reader.error()};
-  Bytes all;
-  Bytes piece(10'000);
-  for (;;) {
-    auto count = reader->read(piece);
-    if (!count) return std::unexpected{count.error()};
-    if (*count == 0) return all;
-    all.insert(all.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*count));
-  }
-}
-inline bool holds(const S3Backend& backend, const Bytes& bytes) {
-  const auto all = read_all(backend);
-  return all && *all == bytes;
-}
 
 }  // namespace hybridbuffer::testing

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstring>
-#include <utility>
 
 namespace hybridbuffer::inline v0_1::detail {
 

@@ -203,6 +203,7 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
       return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the body was cut");
     }
     std::string_view etag{call.answer.etag};
+    if (call.needs_etag && etag.empty()) return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the answer has no ETag");
     if (etag.starts_with('"') && etag.ends_with('"') && etag.size() >= 2) etag = etag.substr(1, etag.size() - 2);
     const bool is_md5 = etag.size() == 32 && !call.answer.encryption.starts_with("aws:kms");
     if (!call.expected_md5.empty() && is_md5 && etag != call.expected_md5) {

@@ -67,6 +67,7 @@ struct S3Call {
   S3Answer answer{};
   std::optional<S3Range> range{};
   std::string expected_md5{};     ///< hexadecimal; what the ETag of the answer must be, where it is one
+  bool needs_etag = false;        ///< an answer without one is none: on a kept connection it may be that of the request before
   bool is_repeatable = true;      ///< libcurl may send it again by itself when an idle connection turns out to be dead
   bool may_fail_in_body = false;  ///< an answer of 200 can hold an <Error>
   Result<void> result{};

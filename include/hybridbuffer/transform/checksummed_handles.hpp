@@ -35,10 +35,13 @@ struct ChecksummedObject {
   std::vector<TableRef> or_else{};  ///< what it may be instead, after a change whose effect is unknown; null: no object
 
   /// Notes that the object may have become what `make_other()` gives. Without memory for that, it would be found to be damaged.
+  /// That it may be gone is noted once, however often a removal fails.
   template <class MakeOther>
   void may_be(MakeOther&& make_other) noexcept {
     try {
-      or_else.push_back(make_other());
+      TableRef other = make_other();
+      const bool is_known = other == nullptr && std::find(or_else.begin(), or_else.end(), nullptr) != or_else.end();
+      if (!is_known) or_else.push_back(std::move(other));
     } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): as it says above
     }
   }
