@@ -33,7 +33,7 @@ using Compositions = std::tuple<Composition<Files, SpillAt>, Composition<Files, 
 
 // Files cost system calls: the compositions that differ from the first in their policies only meet every second mode.
 template <class Subject>
-constexpr std::size_t stride = (sanitized ? 4 : 1) * (std::is_same_v<Subject, Composition<Files, SpillAt>> ? 1 : 2);
+constexpr std::size_t stride = (sanitized ? 7 : 1) * (std::is_same_v<Subject, Composition<Files, SpillAt>> ? 1 : 2);
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_failed_append_or_read_changes_nothing_and_its_retry_is_exact, Subject, Compositions) {
   sweep<Subject>(Appends{}, stride<Subject>);
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(a_failed_publish_leaves_buffer_and_destination_as_
 }
 
 BOOST_AUTO_TEST_CASE(a_long_queue_stays_exact_when_nothing_can_be_given_back) {
-  sweep<Composition<Files, SpillAt>>(LongQueue{}, sanitized ? 6 : 3);
+  sweep<Composition<Files, SpillAt>>(LongQueue{}, sanitized ? 13 : 3);
 }
 
 BOOST_AUTO_TEST_CASE(every_kind_of_call_has_failed) {
