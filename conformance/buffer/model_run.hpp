@@ -34,6 +34,7 @@ struct Composition {
   std::uint64_t content_limit = unlimited;     ///< beyond it an append is `limit_exceeded`
   std::uint64_t memory_full_at = unlimited;    ///< beyond it, where nothing may spill, an append is `no_space`
   std::uint64_t most_dead_stored = unlimited;  ///< bytes that storage may hold beside the content
+  bool keeps_less_while_stored = false;        ///< the spill policy lets memory hold less once a byte is in storage
   std::optional<MemoryBudget> budget{};        ///< what a SharedBudget draws on
   std::function<std::string()> complaint{};    ///< what a strict backend saw that the contract forbids; empty: nothing
   std::function<std::uint64_t()> leftovers{};  ///< what is left in the store and of handles on it

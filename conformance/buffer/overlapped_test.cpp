@@ -12,6 +12,7 @@
 #include <array>
 #include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -124,6 +125,29 @@ BOOST_AUTO_TEST_CASE(memory_never_holds_more_than_the_policy_inside_grants) {
     BOOST_REQUIRE(grow(buffer, static_cast<std::size_t>(1 + i * 7 % 1500)).has_value());
     BOOST_REQUIRE(buffer.stats().in_memory <= threshold);
   }
+  BOOST_TEST(holds_stream(buffer, buffer.size()));
+}
+
+BOOST_AUTO_TEST_CASE(the_first_bytes_that_are_stored_may_leave_less_memory_than_would_spill_knew_of) {
+  constexpr std::uint64_t while_stored = 150;
+  Gate gate;
+  Gated buffer{SegmentedMemory<64>{}, Overlapped{SpillAt{.threshold = threshold, .while_stored = while_stored}}, GatedStorage{gate}};
+  put_in_flight(buffer, gate);
+  BOOST_TEST(grow(buffer, 100).has_value());
+  BOOST_TEST(!buffer.would_spill(100));
+  BOOST_TEST(buffer.stats().in_memory == 700U);
+
+  gate.open();
+  for (std::uint64_t size = buffer.size(); buffer.stats().stored == 0 && size < threshold - 100;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    BOOST_REQUIRE(grow(buffer, 1).has_value());
+    size = buffer.size();
+  }
+  BOOST_TEST(buffer.stats().stored >= 500U);
+  BOOST_TEST(buffer.stats().spilled + buffer.stats().in_flight > 500U);  // 200 bytes are too many now
+  BOOST_REQUIRE(buffer.spill().has_value());
+  BOOST_REQUIRE(grow(buffer, while_stored / 2).has_value());
+  BOOST_TEST(buffer.would_spill(1));
   BOOST_TEST(holds_stream(buffer, buffer.size()));
 }
 

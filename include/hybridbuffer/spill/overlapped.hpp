@@ -20,7 +20,8 @@ namespace hybridbuffer::inline v0_1 {
 /// the bound is the inner policy's. A spill that fails loses nothing: its bytes stay in memory and readable, the next call that would
 /// spill answers the error and changes nothing, and the one after it tries again. spill(), publish(), close(), moves and the destructor
 /// wait for what is being stored, as do reads of older bytes that are stored already; bytes in memory are read without waiting.
-/// Memory that was stored is given back at the next call that is not const.
+/// Memory that was stored is given back at the next call that is not const: it may spill less, or with an inner policy that keeps less
+/// while bytes are stored more, than would_spill() said.
 ///
 /// The storage's backends are used from that thread, one call at a time and never while another call on the buffer uses them. The memory
 /// policy must be stable. Capped goes outside: Capped{Overlapped{SpillAt{…}}, limit}.
