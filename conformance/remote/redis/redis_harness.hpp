@@ -145,8 +145,9 @@ class RedisStore {
     options.window_bytes = std::max<std::size_t>(4 * options.chunk_bytes, 4096);
     options.retry.attempts = 1;  // each failure is to be seen; redis_fault_test.cpp has the retries
     using std::chrono::milliseconds;
+    // A server beside busy programs may not run for half a second.
     options.timeouts = {
-        .connect = milliseconds{500}, .call = milliseconds{500}, .operation = milliseconds{800}, .cleanup = milliseconds{500}};
+        .connect = milliseconds{1500}, .call = milliseconds{1500}, .operation = milliseconds{1800}, .cleanup = milliseconds{1500}};
     return options;
   }
   [[nodiscard]] const RedisStorage& storage() const noexcept { return storage_; }
@@ -214,7 +215,7 @@ class RedisHarness : public RedisStore {
  public:
   static constexpr std::string_view name = "RedisBackend";
   std::uint64_t chunk_size = std::uint64_t{64} * 1024;
-  static constexpr std::chrono::milliseconds op_deadline{2'000};
+  static constexpr std::chrono::milliseconds op_deadline{4'000};
 
   Result<RedisBackend> make_backend() { return storage().create_backend(); }
   Result<RedisStorage> make_storage() { return RedisStorage{options()}; }
