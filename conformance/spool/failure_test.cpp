@@ -13,7 +13,7 @@ using namespace spool_test;
 namespace {
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
-constexpr milliseconds a_while{700};  // without any byte taken: the producer has to wait
+constexpr milliseconds a_while{1500};  // without any byte taken: the producer has to wait
 
 /// A terminal: what is written to `ours` can be read from `theirs`, which fails with EIO once `ours` is closed.
 struct Terminal {

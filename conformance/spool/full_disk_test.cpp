@@ -13,7 +13,7 @@ using namespace spool_test;
 namespace {
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
-constexpr milliseconds a_while{700};
+constexpr milliseconds a_while{1500};
 
 /// Starts this program again where it may mount: in a mount namespace of its own, and for others than root a user namespace as well.
 /// What is mounted there goes with it.

@@ -229,10 +229,14 @@ std::int64_t Pattern::first_difference(std::uint64_t offset, std::span<const std
 }
 
 std::uint64_t feed_pattern(Program& program, std::uint64_t offset, std::uint64_t count, milliseconds limit) {
+  // On a busy machine it takes seconds until a program with a sanitizer in it has begun; what a pipe holds says nothing of that.
+  constexpr std::uint64_t pipe_bytes = 65536;
+  constexpr milliseconds until_it_begins{30'000};
   std::uint64_t done = 0;
   while (done < count) {
+    const bool has_begun = offset + done > pipe_bytes;
     const auto block = Pattern::bytes(offset + done, static_cast<std::size_t>(std::min<std::uint64_t>(block_bytes, count - done)));
-    const std::size_t taken = program.feed(block, limit);
+    const std::size_t taken = program.feed(block, has_begun ? limit : std::max(limit, until_it_begins));
     done += taken;
     if (taken < block.size()) break;
   }

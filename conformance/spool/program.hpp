@@ -127,7 +127,8 @@ class Pattern {
   [[nodiscard]] static std::int64_t first_difference(std::uint64_t offset, std::span<const std::byte> bytes);
 };
 
-/// Feeds `count` bytes of the pattern from `offset` on. Returns: how many were taken.
+/// Feeds `count` bytes of the pattern from `offset` on, until none was taken for `limit` once the program has begun to read. Returns: how
+/// many were taken.
 std::uint64_t feed_pattern(Program& program, std::uint64_t offset, std::uint64_t count, milliseconds limit = patience);
 
 /// Reads up to `count` bytes and compares them with the pattern.
