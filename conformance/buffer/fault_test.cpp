@@ -25,7 +25,7 @@ using EveryComposition = std::tuple<                                     //
     Composition<SmallBlockStorage, SpillAt, reader_at, gather>,          //
     Composition<SmallBlockStorage, SpillAt, reader_at, seeker, shrink>,  //
     Composition<SmallBlockStorage, SpillAt, append, transfer>>;
-/// A sanitizer takes minutes over all: each policy, each storage, all capabilities and few of them.
+/// A sanitizer takes minutes over all: each policy; a storage with every capability, one without some, one with none.
 using SomeCompositions = std::tuple<               //
     Composition<SmallBlockStorage, SpillAt>,       //
     Composition<SmallBlockStorage, SharedBudget>,  //
