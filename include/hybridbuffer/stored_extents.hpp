@@ -3,6 +3,7 @@
 #include <hybridbuffer/detail/location.hpp>
 #include <hybridbuffer/detail/owned.hpp>
 #include <hybridbuffer/detail/without_exceptions.hpp>
+#include <hybridbuffer/extent_list.hpp>
 #include <hybridbuffer/storage.hpp>
 
 #include <cstddef>
@@ -11,28 +12,20 @@
 #include <span>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace hybridbuffer::inline v0_1 {
 
-/// The stored part of a buffer: an ordered list of extents, each a range of one location's committed object.
+/// The stored part of a buffer: a list of extents, each a range of one location's committed object, and what is asked of the locations
+/// to store, read, cut, give back and publish what the extents hold.
 ///
 ///     [ extent | extent | … ]   [begin(), end()) in the buffer's absolute offsets; memory goes on at end()
 ///
-/// One location serves as long as it can; its extents stand next to each other in the list. Invariants: extents are non-empty and
-/// adjoin; a location is alive exactly while an extent refers to it; a failed call leaves the list as it was.
+/// One location serves as long as it can. Invariant: a failed call leaves the list as it was.
 /// Threads: const members from any number at once; the rest one at a time.
 template <storage_backend Backend>
 class StoredExtents {
   using Location = detail::Location<Backend>;
-  struct Extent {
-    Location* location;
-    std::uint64_t stored_offset;
-    std::uint64_t begin;
-    std::uint64_t length;
-    [[nodiscard]] std::uint64_t end() const noexcept { return begin + length; }
-    [[nodiscard]] std::uint64_t stored_end() const noexcept { return stored_offset + length; }
-  };
+  using Extent = typename ExtentList<Backend>::Extent;
 
  public:
   /// A cursor's place in the store, kept between its reads; see Location::Position.
@@ -49,57 +42,36 @@ class StoredExtents {
   };
 
   StoredExtents() noexcept = default;
-  StoredExtents(StoredExtents&& other) noexcept
-      : extents_{std::move(other.extents_)},
-        head_{std::exchange(other.head_, 0)},
-        end_{std::exchange(other.end_, 0)},
-        next_id_{other.next_id_},
-        last_stored_{other.last_stored_} {
-    other.extents_.clear();
-  }
+  StoredExtents(StoredExtents&&) noexcept = default;
   StoredExtents& operator=(StoredExtents&& other) noexcept {
     if (this != &other) {
-      drop_all();
-      extents_ = std::move(other.extents_);
-      other.extents_.clear();
-      head_ = std::exchange(other.head_, 0);
-      end_ = std::exchange(other.end_, 0);
+      list_ = std::move(other.list_);
       next_id_ = std::max(next_id_, other.next_id_);
       last_stored_ = other.last_stored_;
     }
     return *this;
   }
-  ~StoredExtents() {
-    if (!empty()) drop_all();
-  }
+  ~StoredExtents() = default;
 
-  [[nodiscard]] bool empty() const noexcept { return head_ == extents_.size(); }
-  [[nodiscard]] std::uint64_t begin() const noexcept { return empty() ? end_ : extents_[head_].begin; }
-  [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
+  [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+  [[nodiscard]] std::uint64_t begin() const noexcept { return list_.begin(); }
+  [[nodiscard]] std::uint64_t end() const noexcept { return list_.end(); }
 
   /// Bytes that the locations hold, those included that no extent refers to any more.
   [[nodiscard]] std::uint64_t held_bytes() const noexcept {
     std::uint64_t sum = 0;
-    for_each_location([&](const Location& location) { sum += location.committed - location.discarded; });
+    list_.for_each_location([&](const Location& location) { sum += location.committed - location.discarded; });
     return sum;
   }
   /// In how many locations the bytes are.
   [[nodiscard]] std::size_t locations() const noexcept {
     std::size_t count = 0;
-    for_each_location([&](const Location&) { ++count; });
+    list_.for_each_location([&](const Location&) { ++count; });
     return count;
   }
 
   /// Makes the next store() in one location allocate nothing for the list. Errors: std::bad_alloc.
-  void make_room_for_an_extent() {
-    if (extents_.size() < extents_.capacity()) return;
-    if (head_ > extents_.size() / 2) {
-      extents_.erase(extents_.begin(), extents_.begin() + static_cast<std::ptrdiff_t>(head_));
-      head_ = 0;
-    } else {
-      extents_.reserve(std::max<std::size_t>(4, 2 * extents_.size()));
-    }
-  }
+  void make_room_for_an_extent() { list_.make_room_for_an_extent(); }
 
   /// Writes and commits `content` behind end(): in the last location where it can be extended, else in new ones.
   ///
@@ -116,7 +88,7 @@ class StoredExtents {
         if (!refused) return extended;
       }
     }
-    Rollback rollback{*this};
+    Rollback rollback{list_};
     for (std::uint64_t done = 0; done < length;) {
       const auto stored = store_in_new_location(storage, content, done, length - done);
       if (!stored) return std::unexpected{stored.error()};
@@ -156,7 +128,7 @@ class StoredExtents {
   /// Requires: begin() ≤ offset and offset + out.size() ≤ end().
   /// Errors:   `corrupted` when stored bytes are missing; those of the backend.
   [[nodiscard]] Result<void> read(Position& position, std::uint64_t offset, std::span<std::byte> out) const {
-    for (auto extent = extent_at(offset); !out.empty(); ++extent) {
+    for (auto extent = list_.extent_at(offset); !out.empty(); ++extent) {
       const std::uint64_t inside = offset - extent->begin;
       const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), extent->length - inside));
       auto done = extent->location->read_at(position, extent->stored_offset + inside, out.first(count));
@@ -169,7 +141,7 @@ class StoredExtents {
 
   /// Where the bytes from the absolute offset on are kept, up to an extent's end. Requires: begin() ≤ offset < end().
   [[nodiscard]] Range range_at(std::uint64_t offset) const noexcept {
-    const auto extent = extent_at(offset);
+    const auto extent = list_.extent_at(offset);
     const Location& location = *extent->location;
     const std::uint64_t inside = offset - extent->begin;
     return {.backend = &location.backend,
@@ -187,7 +159,7 @@ class StoredExtents {
   /// Errors:   `unsupported` where the backend or the descriptor cannot; an error means that nothing was accepted.
   [[nodiscard]] Result<std::uint64_t> transfer_to(int descriptor, std::uint64_t offset, std::uint64_t length) const {
     if constexpr (may_have<Backend>(Capability::transfer)) {
-      const auto extent = extent_at(offset);
+      const auto extent = list_.extent_at(offset);
       if (extent->location->has(Capability::transfer)) {
         const std::uint64_t inside = offset - extent->begin;
         return extent->location->backend.transfer_to(descriptor, extent->stored_offset + inside, std::min(length, extent->length - inside));
@@ -201,13 +173,8 @@ class StoredExtents {
   /// Requires: begin() ≤ offset ≤ end().
   /// Cost:     O(extents removed), one shrink; no content is read.
   void truncate(std::uint64_t offset) noexcept {
-    while (!empty() && extents_.back().begin >= offset) pop_back();
-    end_ = offset;
-    if (empty()) return;
-    Extent& last = extents_.back();
-    last.location->live -= last.end() - offset;
-    last.length = offset - last.begin;
-    shrink_last();
+    list_.truncate(offset);
+    if (!empty()) shrink_last();
   }
 
   /// Forgets the bytes below `offset` and gives their storage back: whole locations, and ranges of one that can discard.
@@ -215,21 +182,8 @@ class StoredExtents {
   /// Returns: true when a location was removed, so that cursors let go of it.
   /// Cost:    amortised O(1) an extent; at most one discard a mebibyte.
   bool discard_front(std::uint64_t offset) noexcept {
-    bool removed = false;
-    while (!empty() && extents_[head_].end() <= offset) {
-      removed = removed || extents_[head_].location->extents == 1;
-      pop_front();
-    }
-    if (!empty() && extents_[head_].begin < offset) {
-      Extent& first = extents_[head_];
-      const std::uint64_t gone = offset - first.begin;
-      first.begin += gone;
-      first.stored_offset += gone;
-      first.length -= gone;
-      first.location->live -= gone;
-    }
-    if (!empty()) give_back_front(*extents_[head_].location, extents_[head_].stored_offset);
-    end_ = std::max(end_, offset);
+    const bool removed = list_.drop_front(offset);
+    if (!empty()) give_back_front(*list_.front().location, list_.front().stored_offset);
     return removed;
   }
 
@@ -238,22 +192,18 @@ class StoredExtents {
   /// Errors: the first that a location's removal answered; what could be removed is removed, and the list is empty in any case.
   [[nodiscard]] Result<void> remove_all() {
     Result<void> verdict;
-    Location* previous = nullptr;
-    for (std::size_t i = head_; i < extents_.size(); ++i) {
-      Location* location = extents_[i].location;
-      if (std::exchange(previous, location) == location) continue;
-      auto removed = detail::without_exceptions("remove a location", [&] { return location->backend.remove(); });
+    list_.for_each_location([&](Location& location) {
+      auto removed = detail::without_exceptions("remove a location", [&] { return location.backend.remove(); });
       if (!removed && verdict) verdict = std::move(removed);
-    }
-    drop_all();
-    end_ = 0;
+    });
+    list_.clear();
     return verdict;
   }
 
   /// True when all of it is one whole stored object that may still get a name.
   [[nodiscard]] bool is_one_object() const noexcept {
-    if (count() != 1) return false;
-    const Extent& only = extents_[head_];
+    if (list_.count() != 1) return false;
+    const Extent& only = list_.front();
     return only.stored_offset == 0 && only.length == only.location->committed && only.location->discarded == 0 &&
            !only.location->published && !only.location->sealed;
   }
@@ -271,7 +221,7 @@ class StoredExtents {
   [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode)
     requires(may_have<Backend>(Capability::publish))
   {
-    Location& location = *extents_[head_].location;
+    Location& location = *list_.front().location;
     if (!location.has(Capability::publish)) return failure(errc::unsupported, "publish");
     location.sealed = location.published = true;  // also when an exception passes: the name may be there by then
     auto done = location.backend.publish(destination, mode);
@@ -283,7 +233,7 @@ class StoredExtents {
   // Takes back the extents of a content that was stored only in part, also when an exception passes.
   class Rollback {
    public:
-    explicit Rollback(StoredExtents& list) noexcept : list_{&list}, count_{list.count()} {}
+    explicit Rollback(ExtentList<Backend>& list) noexcept : list_{&list}, count_{list.count()} {}
     ~Rollback() {
       while (list_ != nullptr && list_->count() > count_) list_->pop_back();
     }
@@ -292,52 +242,13 @@ class StoredExtents {
     void dismiss() noexcept { list_ = nullptr; }
 
    private:
-    StoredExtents* list_;
+    ExtentList<Backend>* list_;
     std::size_t count_;
   };
 
-  [[nodiscard]] std::size_t count() const noexcept { return extents_.size() - head_; }
-
-  template <class Visit>
-  void for_each_location(Visit&& visit) const {
-    const Location* previous = nullptr;
-    for (std::size_t i = head_; i < extents_.size(); ++i) {
-      if (std::exchange(previous, extents_[i].location) != extents_[i].location) visit(*extents_[i].location);
-    }
-  }
-
-  [[nodiscard]] auto extent_at(std::uint64_t offset) const noexcept {
-    std::size_t first = head_;  // the first that begins behind `offset` is in [first, past)
-    std::size_t past = extents_.size();
-    while (first != past) {
-      const std::size_t middle = first + (past - first) / 2;
-      if (extents_[middle].begin <= offset) {
-        first = middle + 1;
-      } else {
-        past = middle;
-      }
-    }
-    return extents_.begin() + static_cast<std::ptrdiff_t>(first) - 1;
-  }
-
-  // Requires room for one extent; cannot fail, because it follows a commit.
-  void link(Location& location, std::uint64_t length) noexcept {
-    const std::uint64_t stored_offset = location.committed;
-    location.committed += length;
-    location.live += length;
-    location.forget_older_handles();
-    if (!empty() && extents_.back().location == &location && extents_.back().stored_end() == stored_offset) {
-      extents_.back().length += length;
-    } else {
-      extents_.push_back({&location, stored_offset, end_, length});
-      ++location.extents;
-    }
-    end_ += length;
-  }
-
   [[nodiscard]] Location* extendable_location(std::uint64_t length) const noexcept {
     if (empty()) return nullptr;
-    Location* location = extents_.back().location;
+    Location* location = list_.back().location;
     if (!location->has(Capability::append) || location->sealed) return nullptr;
     const std::uint64_t most = location->max_object_size();
     if (length > most || location->committed > most - length) return nullptr;
@@ -359,7 +270,7 @@ class StoredExtents {
     auto done = commit(*sink, capabilities_of(location.backend), content, 0, length);
     location.sealed = !done && done.error().indeterminate;
     if (!done) return std::unexpected{std::move(done).error().error};
-    link(location, length);
+    list_.link(location, length);
     last_stored_ = length;
     return {};
   }
@@ -378,7 +289,7 @@ class StoredExtents {
       const Capabilities declared = capabilities_of((*location)->backend);
       if (auto done = commit(*sink, declared, content, from, part); !done) return std::unexpected{std::move(done).error().error};
     }
-    link(*location->release(), part);
+    list_.link(*location->release(), part);
     return part;
   }
 
@@ -410,13 +321,13 @@ class StoredExtents {
     location.sealed = true;  // as in extend()
     auto taken = location.backend.transfer_from(descriptor, length);
     location.sealed = !taken && taken.error().is_indeterminate();
-    if (taken && *taken != 0) link(location, *taken);
+    if (taken && *taken != 0) list_.link(location, *taken);
     return taken;
   }
 
   void shrink_last() noexcept {
     if constexpr (may_have<Backend>(Capability::shrink)) {
-      const Extent& last = extents_.back();
+      const Extent& last = list_.back();
       Location& location = *last.location;
       if (location.published || !location.has(Capability::shrink) || last.stored_end() == location.committed) return;
       bool has_answered = false;
@@ -442,35 +353,10 @@ class StoredExtents {
     }
   }
 
-  void release(const Extent& extent) noexcept {
-    extent.location->live -= extent.length;
-    if (--extent.location->extents == 0) delete extent.location;
-  }
-  void pop_back() noexcept {
-    const Extent last = extents_.back();
-    extents_.pop_back();
-    end_ = last.begin;
-    release(last);
-    if (empty()) forget_popped();
-  }
-  void pop_front() noexcept {
-    release(extents_[head_++]);
-    if (empty()) forget_popped();
-  }
-  void forget_popped() noexcept {
-    extents_.clear();
-    head_ = 0;
-  }
-  [[gnu::noinline]] void drop_all() noexcept {
-    while (!empty()) pop_front();
-  }
-
   static constexpr std::uint64_t tolerated_dead_bytes = std::uint64_t{64} << 20U;
   static constexpr std::uint64_t discard_step = std::uint64_t{1} << 20U;
 
-  std::vector<Extent> extents_;  // those before head_ are gone
-  std::size_t head_ = 0;
-  std::uint64_t end_ = 0;
+  ExtentList<Backend> list_;
   std::uint64_t next_id_ = 0;
   std::uint64_t last_stored_ = 0;
 };
