@@ -1,6 +1,6 @@
 #pragma once
 
-#include <hybridbuffer/detail/content_block.hpp>
+#include <hybridbuffer/detail/publish_copy.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/memory_tail.hpp>
 #include <hybridbuffer/overlapped_extents.hpp>
@@ -251,7 +251,12 @@ class BufferContent {
     if (stored_.empty() || (stored_.is_one_object() && stored_.next_store_extends(tail_.size()))) {
       if (auto spilled = spill(); !spilled) return std::unexpected{std::move(spilled).error()};
     }
-    if (tail_.size() != 0 || !stored_.is_one_object()) return publish_copy(destination, mode);
+    if (tail_.size() != 0 || !stored_.is_one_object()) {
+      if (auto done = detail::publish_copy(storage_, stored_, tail_, destination, mode); !done) {
+        return std::unexpected{std::move(done).error()};
+      }
+      return size() - stored_.begin();
+    }
     if (auto published = stored_.publish(destination, mode); !published) return std::unexpected{std::move(published).error()};
     return std::uint64_t{0};
   }
@@ -446,36 +451,6 @@ class BufferContent {
       (rejects(middle) ? rejected : accepted) = middle;
     }
     return accepted;
-  }
-
-  [[nodiscard]] Result<std::uint64_t> publish_copy(std::string_view destination, PublishMode mode) {
-    auto copy = storage_.create_backend();
-    if (!copy) return std::unexpected{std::move(copy).error()};
-    const Capabilities declared = capabilities_of(*copy);
-    if (!declared.has(Capability::publish)) return failure(errc::unsupported, "publish");
-    {
-      auto sink = copy->create();
-      if (!sink) return std::unexpected{std::move(sink).error()};
-      if (auto done = copy_to(*sink, declared); !done) return std::unexpected{std::move(done).error()};
-      if (auto done = sink->close(); !done) return std::unexpected{std::move(done).error()};
-    }
-    if (auto done = copy->publish(destination, mode); !done) return std::unexpected{std::move(done).error()};
-    return size() - stored_.begin();
-  }
-
-  template <writer Sink>
-  [[nodiscard]] Result<void> copy_to(Sink& sink, Capabilities declared) {
-    constexpr std::size_t block = std::size_t{256} << 10U;
-    const detail::ContentBlock<block, is_wiping_memory<MemoryPolicy>> scratch{new std::byte[block]};
-    Position position;
-    for (std::uint64_t offset = stored_.begin(); offset < stored_.end();) {
-      const std::span<std::byte> part{scratch.get(), static_cast<std::size_t>(std::min<std::uint64_t>(block, stored_.end() - offset))};
-      if (auto done = stored_.read(position, offset, part); !done) return done;
-      if (auto done = sink.write(part); !done) return done;
-      offset += part.size();
-    }
-    const SpillContent<MemoryPolicy> rest{tail_.committed(), {}};
-    return rest.write_to(sink, declared, 0, rest.size());
   }
 
   // Spans of this size and more go straight to storage when they meet a spill: copying them first would cost more than a call.
