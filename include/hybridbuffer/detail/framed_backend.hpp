@@ -2,9 +2,9 @@
 
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
 #include <hybridbuffer/detail/framed_object.hpp>
+#include <hybridbuffer/detail/framed_publish.hpp>
 #include <hybridbuffer/detail/framed_readers.hpp>
 #include <hybridbuffer/detail/framed_writer.hpp>
-#include <hybridbuffer/detail/location.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
 #include <hybridbuffer/storage.hpp>
@@ -131,8 +131,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
 
   /// Cuts the last frame without rewriting it: it goes on taking its whole room.
   /// Errors: `invalid_argument` when `size` exceeds the object's, `not_found`, `busy` while a writer is open, `closed`; those of the
-  /// backend
-  ///         beneath.
+  ///         backend beneath.
   [[nodiscard]] Result<void> shrink(std::uint64_t size)
     requires(Declares::may(Capability::shrink))
   {
@@ -182,7 +181,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
       if (!room) return room;
       auto copy = make_inner_();
       if (!copy) return std::unexpected{std::move(copy).error()};
-      auto published = publish_through(*source, *copy, destination, mode);
+      auto published = publish_through(*object_->codec, *source, *copy, destination, mode);
       if (!removed_copy(*copy)) {
         // Its destructor asks once more, and a store that does not answer then either keeps it: remove() asks again.
         static_cast<void>(
@@ -232,44 +231,6 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
       const std::uint64_t stored_end = std::max(ends.stored, ends.stored_perhaps.value_or(0));
       return std::max(ends.size, std::min(most, ends.size + content_of(stored > stored_end ? stored - stored_end : 0)));
     }
-  }
-
-  // Writes what `source` gives to `copy`, and publishes that.
-  [[nodiscard]] Result<void> publish_through(Reader& source, Inner& copy, std::string_view destination, PublishMode mode)
-    requires(Declares::may(Capability::publish))
-  {
-    {
-      auto sink = copy.create();
-      if (!sink) return std::unexpected{std::move(sink).error()};
-      if (auto written = write_published(source, *sink); !written) return written;
-      if (auto closed = sink->close(); !closed) return closed;
-    }
-    return copy.publish(destination, mode);
-  }
-  template <class Sink>
-  [[nodiscard]] Result<void> write_published(Reader& source, Sink& sink) const {
-    const Codec& codec = *object_->codec;
-    if constexpr (publishing_codec<Codec>) {
-      if (codec.publishes_encoded()) {
-        const auto read = [&](std::span<std::byte> out) {
-          return read_fully(out, [&](std::size_t, std::span<std::byte> rest) { return source.read(rest); });
-        };
-        return codec.publish_encoded(read, [&](std::span<const std::byte> bytes) { return sink.write(bytes); });
-      }
-    }
-    FrameMemory<Codec::is_secret> memory;
-    const auto block = memory.first(shape().chunk_bytes, shape().chunk_bytes);
-    for (;;) {
-      const auto count = source.read(block);
-      if (!count) return std::unexpected{count.error()};
-      if (*count == 0) return {};
-      if (auto written = sink.write(block.first(*count)); !written) return written;
-    }
-  }
-  [[nodiscard]] static Result<void> removed_copy(Inner& copy) {
-    auto removed = copy.remove();
-    if (!removed && removed.error() == errc::not_found) return {};
-    return removed;
   }
 
   template <class Handle, class Make>
