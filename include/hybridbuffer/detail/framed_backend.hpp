@@ -2,6 +2,7 @@
 
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
 #include <hybridbuffer/detail/framed_object.hpp>
+#include <hybridbuffer/detail/framed_outcome.hpp>
 #include <hybridbuffer/detail/framed_publish.hpp>
 #include <hybridbuffer/detail/framed_readers.hpp>
 #include <hybridbuffer/detail/framed_writer.hpp>
@@ -67,7 +68,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     if (!state) return std::unexpected{std::move(state).error()};
     return guarded<Writer>("create", [&]() -> Result<Writer> {
       // Should this one fail, the object before it must be known.
-      if (auto table = settled(); !table) return std::unexpected{std::move(table).error()};
+      if (auto table = settled(inner_, *object_); !table) return std::unexpected{std::move(table).error()};
       auto sink = inner_.create();
       if (!sink) return std::unexpected{std::move(sink).error()};
       return new_object<Writer>(std::move(*state), std::move(*sink));
@@ -81,7 +82,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
     auto state = rules_.start_writer("append");
     if (!state) return std::unexpected{std::move(state).error()};
     return guarded<Appender>("append", [&]() -> Result<Appender> {
-      auto table = settled();
+      auto table = settled(inner_, *object_);
       if (!table) return std::unexpected{std::move(table).error()};
       auto sink = inner_.append();
       if (!sink) return std::unexpected{std::move(sink).error()};
@@ -253,7 +254,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
   [[nodiscard]] Result<void> change(OperationName operation, Change&& change_table) {
     return rules_.change(operation, [&](NoObject&) -> Result<void> {
       try {
-        auto table = settled();
+        auto table = settled(inner_, *object_);
         if (!table) return std::unexpected{std::move(table).error()};
         if (*table == nullptr) return failure(errc::not_found, operation);
         return change_table(**table);
@@ -261,18 +262,6 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
         return failure(errc::no_space, operation, "out of memory");
       }
     });
-  }
-
-  // The object's number, from its header.
-  template <class Source>
-  [[nodiscard]] Result<std::uint64_t> identity_of(Source& source) const {
-    std::vector<std::byte> header(shape().header_bytes);
-    auto filled = fill_from_store(header, [&](std::size_t done, std::span<std::byte> rest) -> Result<std::size_t> {
-      if constexpr (reader_at<Source>) return source.read_at(done, rest);
-      else return source.read(rest);
-    });
-    if (!filled) return std::unexpected{std::move(filled).error()};
-    return object_->codec->read_header(header);
   }
 
   template <class Handle, class Open>
@@ -285,7 +274,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
         const auto candidates = object_->candidates();
         if (candidates.committed == nullptr && candidates.pending == nullptr) return failure(errc::not_found, operation);
         if (candidates.committed && candidates.committed->ends().size_perhaps) {
-          if (auto done = settle(*candidates.committed); !done) return std::unexpected{std::move(done).error()};
+          auto done = settle(inner_, *candidates.committed, shape().chunk_bytes);
+          if (!done) return std::unexpected{std::move(done).error()};
         }
         const auto committed_ends = candidates.committed ? candidates.committed->ends() : FrameTable::Ends{};
         auto source = open_source();
@@ -293,7 +283,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
           return failure(errc::corrupted, operation, "it is gone from the store");
         }
         if (!source) return std::unexpected{std::move(source).error()};
-        const auto identity = identity_of(*source);
+        const auto identity = identity_of(*object_->codec, *source);
         if (identity && candidates.committed && *identity == candidates.committed->identity()) {
           return Handle{FramedView<Codec>{object_->codec, candidates.committed, committed_ends}, std::move(*source)};
         }
@@ -307,66 +297,6 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
         }
       }
     });
-  }
-
-  // The table of the object that the store shows, after commits and removals that gave no answer; null when there is none.
-  [[nodiscard]] Result<Table> settled() {
-    const auto candidates = object_->candidates();
-    const bool may_be_gone = candidates.committed != nullptr && object_->may_be_gone();
-    if (candidates.pending || may_be_gone) {
-      auto source = inner_.open();
-      if (!source && !(source.error() == errc::not_found)) return std::unexpected{std::move(source).error()};
-      if (!source && may_be_gone) {
-        object_->commit({});
-        return Table{};
-      }
-      object_->set_may_be_gone(false);
-      if (!candidates.pending) return settled();
-      const auto identity = source ? identity_of(*source) : Result<std::uint64_t>{0};
-      if (!identity) return std::unexpected{identity.error()};
-      const bool was_done = *identity == candidates.pending->identity();
-      object_->commit(was_done ? candidates.pending : candidates.committed);
-      return was_done ? candidates.pending : candidates.committed;
-    }
-    if (candidates.committed == nullptr) return candidates.committed;
-    if (auto done = settle(*candidates.committed); !done) return std::unexpected{std::move(done).error()};
-    return candidates.committed;
-  }
-
-  // Looks in the store whether a change of the object was done that gave no answer.
-  [[nodiscard]] Result<void> settle(FrameTable& table) const {
-    const FrameTable::Ends ends = table.ends();
-    if (!ends.stored_perhaps && !ends.size_perhaps) return {};
-    const auto is_longer = shows_more_than(ends.stored_perhaps ? ends.stored : table.stored_end_of(*ends.size_perhaps));
-    if (!is_longer) return std::unexpected{is_longer.error()};
-    table.settle(ends, ends.stored_perhaps ? *is_longer : !*is_longer);
-    return {};
-  }
-
-  [[nodiscard]] Result<bool> shows_more_than(std::uint64_t end) const {
-    std::byte one{};
-    if constexpr (may_have<Inner>(Capability::reader_at)) {
-      if (capabilities_of(inner_).has(Capability::reader_at)) {
-        auto source = inner_.open_reader_at();
-        if (!source) return std::unexpected{std::move(source).error()};
-        const auto count = source->read_at(end, {&one, 1});
-        if (!count) return std::unexpected{count.error()};
-        return *count != 0;
-      }
-    }
-    auto source = inner_.open();
-    if (!source) return std::unexpected{std::move(source).error()};
-    std::vector<std::byte> scratch(shape().chunk_bytes);
-    for (std::uint64_t at = 0; at < end;) {
-      const auto count =
-          source->read(std::span{scratch}.first(static_cast<std::size_t>(std::min<std::uint64_t>(scratch.size(), end - at))));
-      if (!count) return std::unexpected{count.error()};
-      if (*count == 0) return false;
-      at += *count;
-    }
-    const auto count = source->read({&one, 1});
-    if (!count) return std::unexpected{count.error()};
-    return *count != 0;
   }
 
   Inner inner_;
