@@ -1,6 +1,8 @@
 #pragma once
 
+#include <hybridbuffer/detail/checksum_inspection.hpp>
 #include <hybridbuffer/detail/checksum_table.hpp>
+#include <hybridbuffer/detail/checksummed_object.hpp>
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
@@ -8,13 +10,10 @@
 #include <hybridbuffer/storage_warnings.hpp>
 #include <hybridbuffer/transform/checksummed_handles.hpp>
 
-#include <algorithm>
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -130,7 +129,7 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
       const std::uint64_t size = object.table->view().size;
       if (n > size) return failure(errc::invalid_argument, "shrink a checksummed object", "to more than its size");
       if (n == size) return {};
-      auto tail = tail_at(object.table, n);
+      auto tail = detail::tail_at(inner_, object.table, n);
       if (!tail) return std::unexpected{std::move(tail).error()};
       auto shrunk = inner_.shrink(n);
       if (shrunk) {
@@ -170,7 +169,7 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
     requires(Declares::may(Capability::publish))
   {
     return change("publish a checksummed object", [&](detail::ChecksummedObject& object) -> Result<void> {
-      if (auto good = verify_all(object.table); !good) return good;
+      if (auto good = detail::verify_all(inner_, object.table); !good) return good;
       return inner_.publish(destination, mode);
     });
   }
@@ -203,7 +202,7 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
       if (auto known = find_out(*object); !known) return std::unexpected{std::move(known).error()};
       if (object->table == nullptr) return failure(errc::not_found, "open a checksummed object");
       auto inner = open_inner();
-      if (!inner) return std::unexpected{missing_is_corrupted(std::move(inner).error())};
+      if (!inner) return std::unexpected{detail::missing_checksummed_object(std::move(inner).error())};
       if (auto right = check_size(*inner, *object->table); !right) return std::unexpected{std::move(right).error()};
       return without_bad_alloc([&]() -> Result<Handle> {
         detail::ChecksumView view{object->table};
@@ -227,11 +226,6 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
     return {};
   }
 
-  [[nodiscard]] static Error missing_is_corrupted(Error error) {
-    if (error == errc::not_found) return {errc::corrupted, "open a checksummed object", "it is gone from the store"};
-    return error;
-  }
-
   // Runs `function(ChecksummedObject&)` for an object that is there, while no writer is open.
   template <class Function>
   [[nodiscard]] Result<void> change(OperationName operation, Function&& function) {
@@ -244,85 +238,10 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
     });
   }
 
-  // The checksum of the bytes before `n` in the chunk that holds it, which is read and verified.
-  [[nodiscard]] Result<std::uint32_t> tail_at(const TableRef& table, std::uint64_t n) const {
-    if (n % chunk_bytes_ == 0) return 0;
-    const detail::ChecksumView view{table};
-    const detail::ChecksummedChunk chunk = view.chunk_at(n);
-    auto memory = detail::make_chunk(chunk.length);
-    if (!memory) return std::unexpected{std::move(memory).error()};
-    const std::span<std::byte> bytes{memory->get(), chunk.length};
-    if (auto read = read_chunk(view, chunk, bytes); !read) return std::unexpected{std::move(read).error()};
-    return detail::crc32c(0, bytes.first(static_cast<std::size_t>(n - chunk.begin)));
-  }
-
-  // By the shortest way that the inner backend has.
-  [[nodiscard]] Result<void> read_chunk(const detail::ChecksumView& view, const detail::ChecksummedChunk& chunk,
-                                        std::span<std::byte> bytes) const {
-    if constexpr (may_have<Inner>(Capability::reader_at)) {
-      if (capabilities_of(inner_).has(Capability::reader_at)) {
-        auto inner = inner_.open_reader_at();
-        if (!inner) return std::unexpected{missing_is_corrupted(std::move(inner).error())};
-        const ChecksummedReaderAt<detail::reader_at_of<Inner>> reader{*std::move(inner), view, std::make_unique<std::atomic_flag>()};
-        return detail::read_whole(bytes, [&](std::size_t done, auto rest) { return reader.read_at(chunk.begin + done, rest); });
-      }
-    }
-    auto inner = inner_.open();
-    if (!inner) return std::unexpected{missing_is_corrupted(std::move(inner).error())};
-    Reader reader{*std::move(inner), view};
-    for (std::uint64_t at = 0; at < chunk.begin;) {
-      const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), chunk.begin - at));
-      const auto count = reader.read(bytes.first(skipped));
-      if (!count) return std::unexpected{count.error()};
-      if (*count == 0) return detail::was_shortened();
-      at += *count;
-    }
-    return detail::read_whole(bytes, [&](std::size_t, auto rest) { return reader.read(rest); });
-  }
-
-  // Reads the object from its start to its end.
-  [[nodiscard]] Result<void> verify_all(const TableRef& table) const {
-    auto inner = inner_.open();
-    if (!inner) return std::unexpected{missing_is_corrupted(std::move(inner).error())};
-    const detail::ChecksumView view{table};
-    auto memory = detail::make_chunk(chunk_bytes_);
-    if (!memory) return std::unexpected{std::move(memory).error()};
-    for (std::uint64_t at = 0; at < view.size();) {
-      const detail::ChecksummedChunk chunk = view.chunk_at(at);
-      const std::span<std::byte> bytes{memory->get(), chunk.length};
-      auto read = detail::read_whole(bytes, [&](std::size_t, auto rest) { return inner->read(rest); });
-      if (!read) return read;
-      if (!chunk.matches(bytes)) return detail::chunk_differs();
-      at = chunk.end();
-    }
-    std::byte behind{};
-    const auto more = inner->read(std::span{&behind, 1});
-    if (!more) return std::unexpected{more.error()};
-    if (*more != 0) return failure(errc::corrupted, "verify stored bytes", "the object goes on behind its committed size");
-    return {};
-  }
-
-  // After changes whose effect is unknown: what the object is, by asking the store.
+  // What the object is, after changes whose effect is unknown too.
   [[nodiscard]] Result<void> find_out(detail::ChecksummedObject& object) const {
     if (object.or_else.empty()) return {};
-    return without_bad_alloc([&]() -> Result<void> {
-      auto candidates = object.or_else;
-      candidates.insert(candidates.begin(), object.table);
-      Result<void> last = failure(errc::corrupted, "verify stored bytes", "the object is none of those that were stored");
-      for (const TableRef& candidate : candidates) {
-        auto found = candidate == nullptr ? expect_none() : verify_all(candidate);
-        if (found) return object.is(candidate), Result<void>{};
-        if (found.error() != errc::corrupted) last = std::move(found);
-      }
-      return last;
-    });
-  }
-  // Errors: `corrupted` when there is an object.
-  [[nodiscard]] Result<void> expect_none() const {
-    const auto opened = inner_.open();
-    if (opened) return failure(errc::corrupted, "verify stored bytes", "an object is there");
-    if (opened.error() == errc::not_found) return {};
-    return std::unexpected{opened.error()};
+    return without_bad_alloc([&] { return detail::find_out(inner_, object); });
   }
 
   LocationState<Object> location_;
