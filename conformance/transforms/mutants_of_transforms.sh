@@ -8,13 +8,13 @@ mutant lost-answer-forgotten transform/checksummed_handles.hpp '} else if (close
 mutant bad-bytes-stay-in-the-window transform/checksummed_handles.hpp $'std::memset(bytes.data(), 0, bytes.size());\n        return count;' 'return count;' checksummed
 mutant discard-takes-the-edges detail/checksum_table.hpp 'offset / chunk_bytes_ + (offset % chunk_bytes_ != 0 ? 1 : 0)' 'offset / chunk_bytes_' checksummed
 mutant no-space-is-tried-again transform/retry_policy.hpp 'code == errc::timeout || code == errc::unavailable' 'code == errc::timeout || code == errc::unavailable || code == errc::no_space' retrying
-mutant extension-stored-twice transform/retrying_handles.hpp 'if (extends_ && unclear) {' 'if (false) {' retrying
+mutant extension-stored-twice transform/retrying_writer.hpp 'if (extends_ && unclear) {' 'if (false) {' retrying
 mutant pauses-without-cap transform/retry_policy.hpp 'std::min(cap, base << failures)' '(base << failures)' retrying
 mutant deadline-ignored transform/retry_policy.hpp 'if (elapsed > options.deadline || pause > options.deadline - elapsed) return false;' '' retrying
 mutant reopened-at-the-start transform/retrying_handles.hpp 'if (auto moved = move_to_position(*opened); !moved) return moved;' '' retrying
 mutant reads-on-in-another-object transform/retrying_handles.hpp 'if (!same_handle && location.version() == version_) {' 'if (!same_handle) {' retrying
-mutant definite-after-a-lost-answer transform/retrying_handles.hpp 'return unclear ? std::unexpected{*unclear} : done;' 'return done;' retrying
-mutant kept-bytes-lost transform/retrying_handles.hpp 'return inner_->write(std::span<const std::byte>{*kept_});' 'return {};' retrying
+mutant definite-after-a-lost-answer transform/retrying_writer.hpp 'return unclear ? std::unexpected{*unclear} : done;' 'return done;' retrying
+mutant kept-bytes-lost transform/retrying_writer.hpp 'return inner_->write(std::span<const std::byte>{*kept_});' 'return {};' retrying
 mutant second-extent-at-a-wrong-offset transform/tiered_handles.hpp 'extent.offset + (position_ - extent.begin)' 'extent.offset + position_' tiered
 mutant bytes-lost-on-the-way detail/tiered_assembly.hpp 'if (!opened || kept_.empty()) return opened;' 'return opened;' tiered
 mutant every-failure-moves-over detail/tiered_assembly.hpp 'code == errc::no_space ||' 'code == errc::io || code == errc::no_space ||' tiered
