@@ -3,6 +3,7 @@
 #include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/detail/redis_link.hpp>
 #include <hybridbuffer/detail/redis_place.hpp>
+#include <hybridbuffer/detail/redis_retries.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <algorithm>
@@ -27,7 +28,7 @@ namespace hybridbuffer::inline v0_1::detail {
 class RedisPipeline {
  public:
   RedisPipeline(RedisPlaceRef place, std::uint16_t slot) noexcept
-      : place_{std::move(place)}, slot_{slot}, attempts_{place_->options().retry.attempts} {}
+      : place_{std::move(place)}, slot_{slot}, retries_{place_->options().retry} {}
   RedisPipeline(const RedisPipeline&) = delete;
   RedisPipeline& operator=(const RedisPipeline&) = delete;
   ~RedisPipeline() { release(); }
@@ -36,7 +37,7 @@ class RedisPipeline {
   [[nodiscard]] const RedisPlaceRef& place_ref() const noexcept { return place_; }
 
   /// Gives up at the first failure.
-  void try_once() noexcept { attempts_ = 1; }
+  void try_once() noexcept { retries_.try_once(); }
 
   /// Takes a command; it runs whenever somebody drives. Errors: std::bad_alloc.
   void submit(RedisCommand& command) {
@@ -150,7 +151,7 @@ class RedisPipeline {
   bool send_waiting(RedisClock::time_point deadline) {
     if (waiting_ == 0 || is_settling_) return false;
     const auto now = RedisClock::now();
-    if (now < resume_at_) return false;
+    if (now < retries_.resume_at()) return false;
     bool sent = false;
     for (RedisCommand* const one : commands_) {
       RedisCommand& command = *one;
@@ -227,8 +228,7 @@ class RedisPipeline {
     for (RedisCommand* command : commands_) {
       if (command->link == &link && command->phase == Phase::answered) finish(*command, command->result);
     }
-    failures_ = 0;
-    resume_at_ = {};
+    retries_.reset();
     return true;
   }
 
@@ -268,7 +268,7 @@ class RedisPipeline {
         }
         if (++command.redirections <= at_once) return;
         if (command.redirections == at_once + 1 || command.redirections % 4 == 0) break;
-        command.not_before = RedisClock::now() + pause(command.redirections);
+        command.not_before = RedisClock::now() + retries_.pause(command.redirections);
         return;
       }
       case other_node:
@@ -280,8 +280,8 @@ class RedisPipeline {
     if (command.phase != Phase::waiting) wait_again(command);
     // The others that are under way may well meet the same; one failure of them all.
     const auto now = RedisClock::now();
-    if (now >= resume_at_) fail_attempt(error_of_redis(reply.text, command.operation));
-    command.not_before = resume_at_;
+    if (now >= retries_.resume_at()) fail_attempt(error_of_redis(reply.text, command.operation));
+    command.not_before = retries_.resume_at();
   }
 
   /// "MOVED 3999 127.0.0.1:6381"; without a host it is the same as that of who says so.
@@ -319,50 +319,33 @@ class RedisPipeline {
     }
     std::erase_if(links_, [&](const auto& one) { return one.get() == &link; });
   }
-  void lose(RedisLink& link, Error why) {
+  void lose(RedisLink& link, const Error& why) {
     place_->note_failed(slot_, link.address());
     drop(link);
-    fail_attempt(std::move(why));
+    fail_attempt(why);
   }
   [[nodiscard]] static Error broken_error(const RedisLink& link) {
     return {link.is_confused() ? errc::io : errc::unavailable, "talk with Redis at", name_of(link.address())};
   }
 
   /// One more failure in a row: after a pause everything that waits is sent again, unless there were too many, or no retry can help.
-  void fail_attempt(Error why) {
-    const bool can_pass = why.is_indeterminate() || why == errc::io;
-    ++failures_;
-    if (!can_pass || failures_ >= attempts_) {
-      end_all(why);
-      return;
-    }
-    resume_at_ = RedisClock::now() + pause(failures_ - 1);
-    last_error_ = std::move(why);
+  void fail_attempt(const Error& why) {
+    if (!retries_.note(why)) end_all(why);
   }
   void end_all(const Error& why) noexcept {
     for (RedisCommand* command : commands_) {
       if (command->phase != Phase::done) finish(*command, std::unexpected{Error{why}});
     }
-    failures_ = 0;
-    resume_at_ = {};
+    retries_.reset();
     is_given_up_ = true;  // its links may be at work: step() ends them
   }
   void expire() {
     const bool waits_for_answers = std::any_of(links_.begin(), links_.end(), [](const auto& link) { return link->waits_for_answers(); });
-    if (last_error_ && failures_ != 0 && !waits_for_answers) end_all(*last_error_);
+    if (const Error* last = retries_.last_error(); last != nullptr && !waits_for_answers) end_all(*last);
     else end_all({errc::timeout, "wait for Redis"});
     is_given_up_ = false;
     links_.clear();
     commands_.clear();
-  }
-
-  [[nodiscard]] RedisClock::duration pause(unsigned failures) noexcept {
-    const RedisRetryOptions& retry = place_->options().retry;
-    const auto most = std::min<std::int64_t>(retry.cap.count(), retry.base.count() << std::min(failures, 20U));
-    random_ ^= random_ << 13U;
-    random_ ^= random_ >> 7U;
-    random_ ^= random_ << 17U;
-    return std::chrono::milliseconds{most <= 0 ? 0 : static_cast<std::int64_t>(random_ % static_cast<std::uint64_t>(most + 1))};
   }
 
   void wait(RedisClock::time_point deadline) {
@@ -377,7 +360,7 @@ class RedisPipeline {
       for (const RedisCommand* command : commands_) {
         if (command->phase == Phase::waiting) next = std::min(next, command->not_before);
       }
-      until = std::min(until, std::max(next, resume_at_));
+      until = std::min(until, std::max(next, retries_.resume_at()));
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - RedisClock::now()).count();
     ::poll(sockets.data(), sockets.size(), static_cast<int>(std::clamp<long long>(left + 1, 0, 60'000)));
@@ -385,18 +368,14 @@ class RedisPipeline {
 
   RedisPlaceRef place_;
   std::uint16_t slot_;
-  unsigned attempts_;
+  RedisRetries retries_;
   std::vector<RedisCommand*> commands_;  // not done, in their order
   std::vector<std::unique_ptr<RedisLink>> links_;
   std::size_t waiting_ = 0;  // commands that are to be sent
-  unsigned failures_ = 0;    // in a row
-  RedisClock::time_point resume_at_{};
-  std::optional<Error> last_error_;
   bool is_given_up_ = false;
   bool is_settling_ = false;
   bool should_learn_ = false;
   RedisCommand learn_;
-  std::uint64_t random_ = static_cast<std::uint64_t>(RedisClock::now().time_since_epoch().count()) | 1U;
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail
