@@ -1,11 +1,15 @@
 #pragma once
 
+#include <hybridbuffer/backend/redis_options.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 /// \file
 /// What the error replies of a Redis server mean here.
@@ -81,6 +85,20 @@ struct RedisFailure {
 /// The error of a reply. Errors: std::bad_alloc.
 [[nodiscard]] inline Error error_of_redis(std::string_view reply, OperationName operation) {
   return {failure_of_redis(reply).code, operation, "Redis answered " + std::string{redis_error_word(reply)}};
+}
+
+/// The server that an error reply names, as in "MOVED 3999 127.0.0.1:6381"; without a host it is the same as that of who says so.
+/// Returns: nothing where it names none. Errors: std::bad_alloc.
+[[nodiscard]] inline std::optional<RedisAddress> redirection_of_redis(std::string_view text, const RedisAddress& from) {
+  const std::size_t space = text.rfind(' ');
+  const std::size_t colon = text.rfind(':');
+  if (space == std::string_view::npos || colon == std::string_view::npos || colon < space) return {};
+  RedisAddress address{.host = std::string{text.substr(space + 1, colon - space - 1)}, .port = 0};
+  const std::string_view port = text.substr(colon + 1);
+  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (parsed.ec != std::errc{} || parsed.ptr != port.data() + port.size() || address.port == 0) return {};
+  if (address.host.empty() || address.host == "?") address.host = from.host;
+  return address;
 }
 
 }  // namespace hybridbuffer::inline v0_1::detail

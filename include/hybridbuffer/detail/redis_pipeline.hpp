@@ -1,21 +1,18 @@
 #pragma once
 
-#include <hybridbuffer/detail/process.hpp>
+#include <hybridbuffer/detail/redis_error.hpp>
 #include <hybridbuffer/detail/redis_link.hpp>
 #include <hybridbuffer/detail/redis_place.hpp>
 #include <hybridbuffer/detail/redis_retries.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <optional>
 #include <poll.h>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -251,7 +248,7 @@ class RedisPipeline {
         break;
       case moved:
       case asked: {
-        auto address = address_in(reply.text, link.address());
+        auto address = redirection_of_redis(reply.text, link.address());
         if (!address) {
           command.result = failure(errc::io, command.operation, "Redis answered with a redirection to nowhere");
           command.phase = Phase::answered;
@@ -282,19 +279,6 @@ class RedisPipeline {
     const auto now = RedisClock::now();
     if (now >= retries_.resume_at()) fail_attempt(error_of_redis(reply.text, command.operation));
     command.not_before = retries_.resume_at();
-  }
-
-  /// "MOVED 3999 127.0.0.1:6381"; without a host it is the same as that of who says so.
-  [[nodiscard]] static std::optional<RedisAddress> address_in(std::string_view text, const RedisAddress& from) {
-    const std::size_t space = text.rfind(' ');
-    const std::size_t colon = text.rfind(':');
-    if (space == std::string_view::npos || colon == std::string_view::npos || colon < space) return {};
-    RedisAddress address{.host = std::string{text.substr(space + 1, colon - space - 1)}, .port = 0};
-    const std::string_view port = text.substr(colon + 1);
-    const auto parsed = std::from_chars(port.data(), port.data() + port.size(), address.port);
-    if (parsed.ec != std::errc{} || parsed.ptr != port.data() + port.size() || address.port == 0) return {};
-    if (address.host.empty() || address.host == "?") address.host = from.host;
-    return address;
   }
 
   // Ends ------------------------------------------------------------------------------------------------------------------------------
