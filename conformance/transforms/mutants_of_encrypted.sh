@@ -1,18 +1,18 @@
 # Sourced by mutants.sh.
-mutant tag-not-checked detail/aead.hpp 'if (EVP_DecryptFinal_ex(c, rest.data(), &n) != 1) return failure' 'if (false) return failure' encrypted
-mutant additional-data-not-checked detail/aead.hpp 'EVP_DecryptUpdate(c, nullptr, &n, bytes_of(additional), length(additional)) == 1 &&' '' encrypted
+mutant tag-not-checked detail/aead.hpp 'if (EVP_DecryptFinal_ex(c, rest.data(), &n) != 1) return failure' 'if (false) return failure' aead
+mutant additional-data-not-checked detail/aead.hpp 'EVP_DecryptUpdate(c, nullptr, &n, bytes_of(additional), length(additional)) == 1 &&' '' aead
 mutant nonce-used-again detail/framed_object.hpp 'return next_number_.fetch_add(1, std::memory_order_relaxed);' 'return 1;' framed
 mutant nonce-of-the-place transform/encryption_codec.hpp 'aead_.seal(key(), nonce(id.number)' 'aead_.seal(key(), nonce(id.offset)' encrypted
 mutant number-not-in-the-nonce transform/encryption_codec.hpp 'nonce[4 + i] ^= counter[i];' 'nonce[4 + i] ^= std::byte{0} & counter[i];' encrypted
 mutant place-not-bound transform/encryption_codec.hpp 'detail::store_little_endian(id.offset, bytes);' 'detail::store_little_endian(std::uint64_t{0} * id.offset, bytes);' encrypted
-mutant header-not-compared transform/encryption_codec.hpp '!std::equal(header_.begin(), header_.end(), in.begin())' 'false' encrypted
+mutant header-not-compared transform/encryption_codec.hpp '!std::equal(header_.begin(), header_.end(), in.begin())' 'false' encrypted_attacks
 mutant commitment-left-out transform/encryption_codec.hpp 'std::copy_n(derived.begin() + secret_bytes, commitment_bytes, header_.begin() + bound_bytes);' '' encrypted
 mutant header-not-in-the-key transform/encryption_codec.hpp 'std::span{header_}.first(bound_bytes), derived' 'std::span{header_}.first(8), derived' encrypted
 mutant the-same-salt-everywhere transform/encryption_codec.hpp $'Salt salt;\n    if (auto filled' $'Salt salt{};\n    if (false) if (auto filled' encrypted
-mutant any-object-taken detail/framed_backend.hpp '*identity == candidates.committed->identity()' '*identity != 0' encrypted
-mutant wrong-bytes-stay detail/framed_readers.hpp 'std::memset(plain.data(), 0, plain.size());' '' encrypted
-mutant damage-forgotten detail/framed_readers.hpp 'if (decoded.error() == errc::corrupted) table_->mark_damaged(frame.number);' '' encrypted
-mutant bytes-behind-the-end-ignored detail/framed_readers.hpp 'if (*count != 0 && view_.stored_end()) return FramedView<Codec>::trailing_bytes();' '' encrypted
+mutant any-object-taken detail/framed_backend.hpp '*identity == candidates.committed->identity()' '*identity != 0' encrypted_attacks
+mutant wrong-bytes-stay detail/framed_readers.hpp 'std::memset(plain.data(), 0, plain.size());' '' encrypted_attacks
+mutant damage-forgotten detail/framed_readers.hpp 'if (decoded.error() == errc::corrupted) table_->mark_damaged(frame.number);' '' encrypted_attacks
+mutant bytes-behind-the-end-ignored detail/framed_readers.hpp 'if (*count != 0 && view_.stored_end()) return FramedView<Codec>::trailing_bytes();' '' encrypted_attacks
 mutant key-stays-in-memory detail/secret_page.hpp $'::explicit_bzero(bytes_, size_);\n    ::munmap(bytes_, size_);' '' encrypted
 mutant frame-before-an-edge-discarded detail/frame_table.hpp 'frame.offset < merged.begin || frame.end() > merged.end' 'frame.end() > merged.end' framed
 mutant cut-frame-shows-all detail/frame_list.hpp 'std::min<std::uint64_t>(size, content_end - first)' 'size + 0 * (content_end - first)' framed
