@@ -1,79 +1,17 @@
 #include <boost/test/unit_test.hpp>
 
+#include "handle_state_support.hpp"
+
 #include <hybridbuffer/handle_state.hpp>
 
-#include "../support/forked_child.hpp"
-
-#include <atomic>
-#include <latch>
 #include <memory>
 #include <new>
 #include <stdexcept>
-#include <thread>
 #include <type_traits>
 #include <utility>
-#include <vector>
-
-namespace {
 
 using namespace hybridbuffer;
-using hybridbuffer::testing::first_failure_in_forked_child;
-
-// The "object" is a number: 0 means that there is none.
-using Location = LocationState<int>;
-using Writing = WriterState<int>;
-
-Result<void> nothing() { return {}; }
-
-Result<int> committed(const Location& location) {
-  return location.read("read", [](const int& object) -> Result<int> { return object; });
-}
-Result<void> commit(Writing& writer, int value) {
-  return writer.close([value](int& object) {
-    object = value;
-    return nothing();
-  });
-}
-template <class T>
-errc code_of(const Result<T>& result) {
-  return result ? errc{} : result.error().code();
-}
-
-// What a call was answered, and whether the function that it was given ran.
-struct Answer {
-  errc code;
-  bool ran;
-  friend bool operator==(const Answer&, const Answer&) = default;
-};
-constexpr Answer done{errc{}, true};
-
-template <class Call>
-Answer answer_of(Call&& call) {
-  bool ran = false;
-  const auto result = call([&ran](auto&&...) {
-    ran = true;
-    return nothing();
-  });
-  return {code_of(result), ran};
-}
-Answer read_answer(const Location& location) {
-  return answer_of([&](auto function) { return location.read("read", function); });
-}
-Answer change_answer(Location& location) {
-  return answer_of([&](auto function) { return location.change("change", function); });
-}
-Answer remove_answer(Location& location) {
-  return answer_of([&](auto function) { return location.remove("remove", function); });
-}
-Answer write_answer(Writing& writer) {
-  return answer_of([&](auto function) { return writer.write(function); });
-}
-Answer close_answer(Writing& writer) {
-  return answer_of([&](auto function) { return writer.close(function); });
-}
-constexpr Answer refused(errc code) { return {code, false}; }
-
-}  // namespace
+using namespace hybridbuffer::testing;
 
 BOOST_AUTO_TEST_SUITE(one_writer)
 
@@ -382,165 +320,6 @@ BOOST_AUTO_TEST_CASE(a_reader_is_closed_once_moved_from_until_it_is_assigned) {
   BOOST_TEST(source.check("read").has_value());
   BOOST_TEST((code_of(target.check("read")) == errc::closed));  // NOLINT(bugprone-use-after-move): the promise under test
   BOOST_TEST(copy.check("read").has_value());
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(processes)
-
-BOOST_AUTO_TEST_CASE(in_a_forked_child_every_call_is_closed_and_changes_nothing) {
-  Location location{7};
-  auto writer = location.start_writer("create").value();
-  auto failed = Location{}.start_writer("create").value();
-  BOOST_TEST(!failed.write([]() -> Result<void> { return failure(errc::permission, "store"); }));
-  const ReaderState reader;
-
-  const int failed_check = first_failure_in_forked_child([&](auto holds) {
-    holds(code_of(location.check("check")) == errc::closed);
-    holds(read_answer(location) == refused(errc::closed));
-    holds(change_answer(location) == refused(errc::closed));
-    holds(remove_answer(location) == refused(errc::closed));
-    holds(code_of(location.start_writer("create")) == errc::closed);
-    holds(write_answer(writer) == refused(errc::closed));
-    holds(close_answer(writer) == refused(errc::closed));
-    holds(close_answer(writer) == refused(errc::closed));
-    holds(write_answer(failed) == refused(errc::closed));
-    holds(close_answer(failed) == refused(errc::closed));
-    holds(code_of(reader.check("read")) == errc::closed);
-    holds(code_of(ReaderState{reader}.check("read")) == errc::closed);
-    Location of_the_child{1};
-    holds(committed(of_the_child).value_or(0) == 1);
-    location = std::move(of_the_child);
-    holds(committed(location).value_or(0) == 1);
-  });
-
-  BOOST_TEST(failed_check == 0);
-  BOOST_TEST(reader.check("read").has_value());
-  BOOST_TEST(commit(writer, 8).has_value());
-  BOOST_TEST(committed(location).value() == 8);
-}
-
-BOOST_AUTO_TEST_CASE(a_child_forked_while_the_lock_was_held_does_not_wait_for_it) {
-  auto location = std::make_unique<Location>(7);
-  auto writer = std::make_unique<Writing>(location->start_writer("create").value());
-  std::latch inside{1};
-  std::latch forked{1};
-  std::thread holder{[&] {
-    (void)location->read("hold the lock", [&](const int&) {
-      inside.count_down();
-      forked.wait();
-      return nothing();
-    });
-  }};
-  inside.wait();
-
-  const int failed_check = first_failure_in_forked_child([&](auto holds) {
-    holds(read_answer(*location) == refused(errc::closed));
-    holds(close_answer(*writer) == refused(errc::closed));
-    writer.reset();
-    location.reset();
-    holds(true);
-  });
-  forked.count_down();
-  holder.join();
-
-  BOOST_TEST(failed_check == 0);
-  BOOST_TEST(commit(*writer, 8).has_value());
-}
-
-BOOST_AUTO_TEST_CASE(a_process_knows_its_own_number_and_so_does_its_child) {
-  const pid_t own = detail::process_id();
-
-  const int failed_check = first_failure_in_forked_child([&](auto holds) {
-    holds(detail::process_id() == ::getpid());
-    holds(detail::process_id() != own);
-    holds(first_failure_in_forked_child([](auto again) { again(detail::process_id() == ::getpid()); }) == 0);
-  });
-
-  BOOST_TEST(failed_check == 0);
-  BOOST_TEST(own == ::getpid());
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(threads)
-
-BOOST_AUTO_TEST_CASE(writers_of_many_threads_are_open_one_at_a_time) {
-  constexpr int thread_count = 4;
-  constexpr int commits_each = 500;
-  Location location;
-  std::atomic<int> open_writers{0};
-  std::atomic<int> overlaps{0};
-  const auto count_up = [&] {
-    for (int commits = 0; commits < commits_each;) {
-      auto writer = location.start_writer("append");
-      if (!writer) {
-        std::this_thread::yield();
-        continue;
-      }
-      if (open_writers.fetch_add(1) != 0) overlaps.fetch_add(1);
-      open_writers.fetch_sub(1);
-      if (writer->close([](int& object) { return ++object, nothing(); })) ++commits;
-    }
-  };
-
-  std::vector<std::thread> threads;
-  for (int i = 0; i < thread_count; ++i) threads.emplace_back(count_up);
-  int last_seen = 0;
-  bool goes_up = true;
-  for (int i = 0; i < commits_each; ++i) {
-    const int seen = committed(location).value_or(-1);
-    goes_up = goes_up && seen >= last_seen;
-    last_seen = seen;
-  }
-  for (std::thread& thread : threads) thread.join();
-
-  BOOST_TEST(goes_up);
-  BOOST_TEST(overlaps.load() == 0);
-  BOOST_TEST(committed(location).value() == thread_count * commits_each);
-}
-
-BOOST_AUTO_TEST_CASE(a_commit_that_races_with_remove_happens_before_it_or_never) {
-  int committed_late = 0;
-
-  for (int round = 0; round < 500; ++round) {
-    Location location;
-    auto writer = location.start_writer("create").value();
-    std::latch start{2};
-    errc verdict{};
-    std::thread closer{[&] {
-      start.arrive_and_wait();
-      verdict = code_of(commit(writer, 1));
-    }};
-    start.arrive_and_wait();
-    (void)location.remove("remove", [](int& object) { return object = 0, nothing(); });
-    const int right_after = committed(location).value_or(-1);
-    closer.join();
-
-    if (right_after != 0 || committed(location).value_or(-1) != 0) ++committed_late;
-    BOOST_REQUIRE((verdict == errc{} || verdict == errc::not_found));
-  }
-
-  BOOST_TEST(committed_late == 0);
-}
-
-BOOST_AUTO_TEST_CASE(a_location_may_die_while_its_writer_closes_in_another_thread) {
-  for (int round = 0; round < 500; ++round) {
-    auto location = std::make_unique<Location>();
-    auto writer = location->start_writer("create").value();
-    std::latch start{2};
-    errc verdict{};
-
-    std::thread closer{[&, mine = std::move(writer)]() mutable {
-      start.arrive_and_wait();
-      verdict = code_of(commit(mine, 1));
-    }};
-    start.arrive_and_wait();
-    location.reset();
-    closer.join();
-
-    BOOST_REQUIRE((verdict == errc{} || verdict == errc::not_found));
-  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
