@@ -1,33 +1,23 @@
 #include "../../support/forked_child.hpp"
+#include "redis_place.hpp"
 #include "redis_support.hpp"
 
-#include <hybridbuffer/backend/redis_keep_alive.hpp>
-#include <hybridbuffer/backend/redis_url.hpp>
-#include <hybridbuffer/builder.hpp>
-#include <hybridbuffer/hybrid_buffer.hpp>
-#include <hybridbuffer/storage_url.hpp>
+#include <hybridbuffer/backend/redis.hpp>
+#include <hybridbuffer/detail/redis_reply.hpp>
 
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <servers/boost_test.hpp>
 #include <servers/redis_server.hpp>
-#include <servers/tls_certificates.hpp>
 #include <span>
 #include <string>
-#include <string_view>
-#include <sys/wait.h>
-#include <thread>
 #include <unistd.h>
-#include <utility>
-#include <vector>
 
-// RedisStorage on one server: its settings, what stands in the server, what is left, and what is an error.
+// RedisStorage on one server: what stands in the server, what is left, and what is an error.
 
 namespace {
 
@@ -37,136 +27,7 @@ using namespace std::chrono_literals;
 using hybridbuffer::servers::ServerTests;
 BOOST_TEST_GLOBAL_FIXTURE(ServerTests);
 
-servers::RedisServer& server() {
-  static servers::RedisServer running;
-  return running;
-}
-
-/// A prefix of its own on the server, in chunks of 64 bytes.
-struct Place {
-  explicit Place(std::chrono::milliseconds expiration = 1h) : options{options_for(server().endpoint())} {
-    options.prefix = "test-" + detail::redis_random_tag().value() + ":";
-    options.expiration = expiration;
-    options.chunk_bytes = chunk;
-    options.window_bytes = 8 * chunk;
-    storage = RedisStorage{options};
-  }
-  [[nodiscard]] std::vector<std::string> keys() const { return server().connection().keys(options.prefix); }
-  [[nodiscard]] std::vector<std::string> lasting_keys() const { return server().connection().lasting_keys(options.prefix); }
-  [[nodiscard]] RedisBackend backend() const { return storage.create_backend().value(); }
-  /// Every key of the place has a time to live in this range.
-  [[nodiscard]] bool all_live_for(std::chrono::milliseconds least, std::chrono::milliseconds most) const {
-    const auto all = keys();
-    return !all.empty() && std::all_of(all.begin(), all.end(), [&](const std::string& key) {
-      const std::int64_t left = server().connection().milliseconds_to_live(key);
-      return left > least.count() && left <= most.count();
-    });
-  }
-  void shorten_to(std::chrono::milliseconds left) const {
-    for (const std::string& key : keys()) server().connection().expect({"PEXPIRE", key, std::to_string(left.count())});
-  }
-
-  static constexpr std::size_t chunk = 64;
-  RedisOptions options;
-  RedisStorage storage;
-};
-
-std::string last_of(const std::vector<std::string>& keys) {  // with two colons behind the tag: a chunk
-  std::string found;
-  for (const std::string& key : keys) {
-    const std::size_t at = key.rfind("}:");
-    if (key.find(':', at + 2) != std::string::npos && (found.size() < key.size() || found < key)) found = key;
-  }
-  return found;
-}
-
 }  // namespace
-
-BOOST_AUTO_TEST_CASE(a_wrong_setting_is_named) {
-  const auto wrong = [](std::string_view word, auto change) {
-    RedisOptions options;
-    options.password = "secret";
-    change(options);
-    const auto backend = RedisStorage{options}.create_backend();
-    BOOST_TEST_CONTEXT(word) {
-      BOOST_REQUIRE(!backend);
-      BOOST_TEST((backend.error() == errc::invalid_argument));
-      BOOST_TEST(backend.error().message().find(word) != std::string::npos, backend.error().message());
-      BOOST_TEST(backend.error().message().find("secret") == std::string::npos);
-    }
-  };
-  wrong("servers", [](RedisOptions& o) { o.servers.clear(); });
-  wrong("servers", [](RedisOptions& o) { o.servers.front().host.clear(); });
-  wrong("prefix", [](RedisOptions& o) { o.prefix = "{app}"; });
-  wrong("user", [](RedisOptions& o) { o.user = "somebody", o.password.clear(); });
-  wrong("expiration", [](RedisOptions& o) { o.expiration = -1ms; });
-  wrong("chunk_bytes", [](RedisOptions& o) { o.chunk_bytes = 0; });
-  wrong("window_bytes", [](RedisOptions& o) { o.window_bytes = 1; });
-  wrong("timeouts", [](RedisOptions& o) { o.timeouts.call = 0ms; });
-  wrong("retry", [](RedisOptions& o) { o.retry.attempts = 0; });
-  wrong("tls.ca_file", [](RedisOptions& o) { o.tls = {.enabled = true, .ca_file = "/nowhere"}; });
-  wrong("tls.certificate_file", [](RedisOptions& o) { o.tls = {.enabled = true, .verify = false, .certificate_file = "/nowhere"}; });
-}
-
-BOOST_AUTO_TEST_CASE(a_url_names_a_storage) {
-  StorageRegistry registry = default_registry();
-  BOOST_REQUIRE(registry.add(redis_scheme()));
-  BOOST_REQUIRE(registry.add(rediss_scheme()));
-  const std::string address = "127.0.0.1:" + std::to_string(server().endpoint().port);
-
-  auto storage = storage_from_url("redis://" + address + "/3?prefix=url:&ttl=10min&chunk=1KiB&window=4KiB&pool=2", registry);
-
-  BOOST_REQUIRE(storage);
-  auto buffer = Builder{}.with_threshold(100).with_storage_factory(*storage).build();
-  BOOST_REQUIRE(buffer);
-  const Bytes bytes = content(5'000);
-  BOOST_REQUIRE(buffer->append(bytes));
-  servers::RedisEndpoint third = server().endpoint();
-  third.database = 3;
-  servers::RedisConnection raw{third};
-  const auto keys = raw.keys("url:");
-  BOOST_TEST(keys.size() == 6U);  // five chunks and a manifest
-  for (const std::string& key : keys) BOOST_TEST(raw.milliseconds_to_live(key) <= 600'000);
-  Bytes back(bytes.size());
-  BOOST_TEST(buffer->read(back).value_or(0) == bytes.size());
-  BOOST_TEST((back == bytes));
-  BOOST_REQUIRE(buffer->discard_read());
-  BOOST_TEST(raw.keys("url:").empty());
-  BOOST_TEST(storage_from_url("redis:///?socket=" + server().endpoint().socket_path, registry).has_value());
-  BOOST_TEST(storage_from_url("redis:///?servers=a:1,%5B::1%5D:2&sentinel_master=m", registry).has_value());
-  BOOST_TEST(storage_from_url("rediss://user:password@redis.example?verify_tls=false", registry).has_value());
-}
-
-BOOST_AUTO_TEST_CASE(a_wrong_url_is_named_without_its_values) {
-  StorageRegistry registry = default_registry();
-  BOOST_REQUIRE(registry.add(redis_scheme()));
-  const std::vector<std::pair<std::string, std::string>> wrong{
-      {"redis://u:hunter2@h/x", "path"},
-      {"redis://u:hunter2@h?ttl=-1", "ttl"},
-      {"redis://u:hunter2@h?chunk=big", "chunk"},
-      {"redis://u:hunter2@h?colour=red", "colour"},
-      {"redis://u:hunter2@h?prefix=%7B", "prefix"},
-      {"redis:///?servers=a:1,,b:2", "servers"},
-      {"redis:///?servers=", "servers"},
-      {"redis:///?servers=a:70000", "servers"},
-      {"redis://h?socket=/tmp/s", "host"},
-      {"redis:///?socket=s", "socket"},
-      {"redis://:@h", "user"},
-  };
-  for (const auto& [url, part] : wrong) {
-    const auto storage = storage_from_url(url, registry);
-    BOOST_TEST_CONTEXT(url) {
-      if (part == "user") {  // nobody, without a password: as without
-        BOOST_TEST(storage.has_value());
-        continue;
-      }
-      BOOST_REQUIRE(!storage);
-      BOOST_TEST((storage.error() == errc::invalid_argument));
-      BOOST_TEST(storage.error().message().find(part) != std::string::npos, storage.error().message());
-      BOOST_TEST(storage.error().message().find("hunter2") == std::string::npos);
-    }
-  }
-}
 
 BOOST_AUTO_TEST_CASE(sizes_round_the_chunk_are_exact_by_every_route) {
   const Place place;
@@ -201,91 +62,6 @@ BOOST_AUTO_TEST_CASE(extensions_of_every_length_leave_one_key_a_chunk) {
     BOOST_TEST(holds(backend, all));
     BOOST_TEST(place.keys().size() == (all.size() + 63) / 64 + 1);
   }
-}
-
-BOOST_AUTO_TEST_CASE(every_key_expires_while_it_is_written_and_afterwards) {
-  const Place place;
-  RedisBackend backend = place.backend();
-  auto writer = backend.create().value();
-  BOOST_REQUIRE(writer.write(content(64 * 30)));
-  BOOST_TEST(place.keys().size() > 10U);
-  BOOST_TEST(place.lasting_keys().empty());
-
-  BOOST_REQUIRE(writer.close());
-  BOOST_TEST(place.all_live_for(59min, 60min));
-  BOOST_REQUIRE(finish(backend.append(), content(100)));
-  BOOST_TEST(place.all_live_for(59min, 60min));
-}
-
-BOOST_AUTO_TEST_CASE(each_use_and_touch_refresh_every_key) {
-  const Place place;
-  RedisBackend backend = place.backend();
-  const Bytes bytes = content(64 * 20 + 7);
-  BOOST_REQUIRE(store(backend, bytes));
-  Bytes piece(10);
-  auto reader = backend.open().value();
-  const auto reader_at = backend.open_reader_at().value();
-  const std::vector<std::pair<const char*, std::function<bool()>>> uses{
-      {"open", [&] { return backend.open().has_value(); }},
-      {"open_reader_at", [&] { return backend.open_reader_at().has_value(); }},
-      {"read", [&] { return reader.read(piece).has_value(); }},
-      {"read_at", [&] { return reader_at.read_at(700, piece).has_value(); }},
-      {"append", [&] { return finish(backend.append(), content(1)).has_value(); }},
-      {"touch", [&] { return backend.touch().has_value(); }},
-  };
-  for (const auto& [name, use] : uses) {
-    BOOST_TEST_CONTEXT(name) {
-      place.shorten_to(10min);
-      BOOST_TEST(use());
-      if (name != std::string_view{"append"}) BOOST_TEST(place.all_live_for(59min, 60min));
-      else BOOST_TEST(place.all_live_for(9min, 60min));
-    }
-  }
-}
-
-BOOST_AUTO_TEST_CASE(a_slow_writer_keeps_what_it_has_written) {
-  const Place place;
-  RedisBackend backend = place.backend();
-  const Bytes bytes = content(64 * 40);
-  auto writer = backend.create().value();
-  BOOST_REQUIRE(writer.write(std::span{bytes}.first(64 * 20)));
-  BOOST_REQUIRE(writer.write(std::span{bytes}.subspan(64 * 20, 64 * 9)));  // so that all of the first are there
-  place.shorten_to(10min);
-  BOOST_REQUIRE(writer.write(std::span{bytes}.subspan(64 * 29)));
-  BOOST_REQUIRE(writer.close());
-  BOOST_TEST(place.all_live_for(59min, 60min));
-  BOOST_TEST(holds(backend, bytes));
-
-  auto late = backend.create().value();
-  BOOST_REQUIRE(late.write(bytes));
-  for (const std::string& key : place.keys()) {
-    if (key.find(":2:") != std::string::npos) server().connection().remove(key);
-  }
-  const auto closed = late.close();
-  BOOST_REQUIRE(!closed);
-  BOOST_TEST((closed.error() == errc::corrupted));
-  BOOST_TEST(holds(backend, bytes));
-}
-
-BOOST_AUTO_TEST_CASE(without_an_expiration_only_what_is_committed_lasts) {
-  const Place place{0ms};
-  {
-    RedisBackend backend = place.backend();
-    auto writer = backend.create().value();
-    BOOST_REQUIRE(writer.write(content(64 * 30)));
-    BOOST_TEST(place.keys().size() > 10U);
-    BOOST_TEST(place.lasting_keys().empty());
-    BOOST_REQUIRE(writer.close());
-    BOOST_TEST(place.lasting_keys().size() == 31U);
-    BOOST_REQUIRE(finish(backend.append(), content(70)));
-    BOOST_TEST(place.lasting_keys().size() == 33U);
-    BOOST_TEST(place.keys().size() == 33U);
-    BOOST_TEST(backend.touch().has_value());
-    auto extension = backend.append().value();
-    BOOST_REQUIRE(extension.write(content(64 * 20)));
-    BOOST_TEST(place.lasting_keys().size() == 33U);
-  }
-  BOOST_TEST(place.keys().empty());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_lost_in_the_store_is_corrupted) {
@@ -451,33 +227,6 @@ BOOST_AUTO_TEST_CASE(what_is_printed_to_a_standard_descriptor_that_was_closed_go
   BOOST_TEST(first_failure == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_killed_process_leaves_only_keys_that_expire) {
-  for (int steps = 0; steps < 6; ++steps) {
-    const Place place;
-    int ready[2];
-    BOOST_REQUIRE(::pipe(ready) == 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      RedisBackend backend = place.backend();
-      if (steps % 2 == 1) static_cast<void>(store(backend, content(64 * 10)));
-      auto writer = steps < 4 ? backend.create() : backend.append();
-      if (steps > 1) static_cast<void>(writer->write(content(64 * 20 + 5)));
-      static_cast<void>(::write(ready[1], "r", 1) == 1);
-      ::pause();
-    }
-    char mark = 0;
-    BOOST_TEST(::read(ready[0], &mark, 1) == 1);
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-    ::close(ready[0]);
-    ::close(ready[1]);
-    BOOST_TEST_CONTEXT("killed in step " << steps) {
-      if (steps > 0) BOOST_TEST(!place.keys().empty());
-      BOOST_TEST(place.lasting_keys().empty());
-    }
-  }
-}
-
 BOOST_AUTO_TEST_CASE(a_reply_takes_no_more_memory_than_its_bound_whatever_a_server_sends) {
   const auto end_of = [](const std::string& begin, const std::string& piece, std::size_t pieces) {
     detail::RedisReader reader;
@@ -498,25 +247,6 @@ BOOST_AUTO_TEST_CASE(a_reply_takes_no_more_memory_than_its_bound_whatever_a_serv
   BOOST_TEST((end_of("*600000\r\n", ten, 1) == out_of_memory));
   BOOST_TEST((end_of("*100\r\n", text, 100) == complete));
   BOOST_TEST((end_of("*1000\r\n", text, 1'000) == out_of_memory));
-}
-
-BOOST_AUTO_TEST_CASE(keep_alive_touches_what_nobody_uses) {
-  const Place place;
-  RedisKeepAlive storage{place.storage, 20ms};
-  RedisBackend moved = storage.create_backend().value();
-  RedisBackend backend = std::move(moved);
-  BOOST_REQUIRE(store(backend, content(64 * 10)));
-  place.shorten_to(10min);
-  for (int i = 0; i < 1'000 && !place.all_live_for(59min, 60min); ++i) std::this_thread::sleep_for(20ms);
-  BOOST_TEST(place.all_live_for(59min, 60min));
-  BOOST_TEST(message_of(storage.status()) == "no error");
-
-  server().connection().remove(last_of(place.keys()));
-  for (int i = 0; i < 1'000 && storage.status(); ++i) std::this_thread::sleep_for(20ms);
-  BOOST_TEST((message_of(storage.status()).find("[corrupted]") != std::string::npos));
-  BOOST_REQUIRE(backend.remove());
-  for (int i = 0; i < 1'000 && !storage.status(); ++i) std::this_thread::sleep_for(20ms);
-  BOOST_TEST(message_of(storage.status()) == "no error");
 }
 
 #ifdef EXAMPLE_REDIS
