@@ -28,7 +28,8 @@ class ExtentList {
     Location* location;           ///< owned by the extents that refer to it
     std::uint64_t stored_offset;  ///< in the object
     std::uint64_t begin;          ///< in the buffer
-    std::uint64_t length;
+    std::uint64_t length;         ///< of both
+
     [[nodiscard]] std::uint64_t end() const noexcept { return begin + length; }
     /// Its end in the object.
     [[nodiscard]] std::uint64_t stored_end() const noexcept { return stored_offset + length; }
@@ -54,6 +55,7 @@ class ExtentList {
   }
 
   [[nodiscard]] bool empty() const noexcept { return head_ == extents_.size(); }
+  /// How many extents there are.
   [[nodiscard]] std::size_t count() const noexcept { return extents_.size() - head_; }
   [[nodiscard]] std::uint64_t begin() const noexcept { return empty() ? end_ : extents_[head_].begin; }
   [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
