@@ -2,6 +2,7 @@
 
 #include <hybridbuffer/backend/memory.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
+#include <hybridbuffer/memory/contiguous.hpp>
 #include <hybridbuffer/memory/inline.hpp>
 #include <hybridbuffer/memory/pmr.hpp>
 #include <hybridbuffer/spill/always_spill.hpp>
@@ -237,6 +238,41 @@ BOOST_AUTO_TEST_CASE(what_peek_showed_is_consumed_after_appends_and_spills_as_be
     BOOST_TEST(buffer.tell() == 4U);
     BOOST_TEST(text(*buffer.next(100)) == appended);
   }
+}
+
+BOOST_AUTO_TEST_CASE(consuming_more_than_is_left_ends_at_the_end) {
+  for (const std::uint64_t threshold : {0U, 4U, 100U}) {
+    auto buffer = spilled_and_read("0123456789", threshold, 0);
+    std::array<std::byte, 5> block{};
+    const std::size_t shown = buffer.peek()->size();
+
+    BOOST_REQUIRE(buffer.read(block).has_value());
+    buffer.consume(shown);
+    BOOST_TEST(buffer.tell() <= buffer.size());
+    buffer.consume(100);
+
+    BOOST_TEST(buffer.tell() == 10U);
+    BOOST_TEST(buffer.unread() == 0U);
+    BOOST_TEST(buffer.read(block).value() == 0U);
+    BOOST_REQUIRE((buffer.append("more") && buffer.peek() && buffer.truncate(11)));
+    buffer.consume(4);
+    BOOST_TEST(buffer.tell() == 11U);
+    BOOST_TEST(!buffer.get().value().has_value());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(contiguous_memory_is_shown_as_one_span_however_it_was_appended) {
+  HybridBuffer buffer{ContiguousMemory{}, NeverSpill{}, MemoryStorage{}};
+  std::string expected;
+  for (int i = 0; i < 200; ++i) {
+    BOOST_REQUIRE(buffer.append("0123456789").has_value());
+    expected += "0123456789";
+    if (i % 50 == 0) BOOST_REQUIRE(buffer.reserve(20).has_value());
+    BOOST_REQUIRE(text(*buffer.peek()) == expected);
+  }
+
+  BOOST_REQUIRE((buffer.next(7) && buffer.discard_read()));
+  BOOST_REQUIRE(text(*buffer.peek()) == expected.substr(7));
 }
 
 BOOST_AUTO_TEST_CASE(offsets_are_absolute_for_the_life_of_the_buffer) {

@@ -407,6 +407,50 @@ BOOST_AUTO_TEST_CASE(a_forked_child_neither_waits_for_the_spill_nor_disturbs_it)
   BOOST_TEST(holds_stream(*buffer, 2900));
 }
 
+BOOST_AUTO_TEST_CASE(a_forked_child_cuts_its_own_copy_and_is_told_closed_of_what_its_parents_thread_has) {
+  Gate gate;
+  std::optional<Gated> buffer{gated(gate)};
+  BOOST_REQUIRE(grow(*buffer, 300).has_value());
+  BOOST_REQUIRE(buffer->spill().has_value());
+  put_in_flight(*buffer, gate);  // 300 stored, 500 in flight, 100 in memory
+  std::array<std::byte, 350> read{};
+
+  const int failed = first_failure_in_forked_child([&](auto&& holds) {
+    const auto shows = [&](const Gated& child, std::uint64_t size) {
+      Bytes bytes(1000);
+      const auto count = child.read_at(300, bytes);
+      bytes.resize(count.value_or(0));
+      return child.size() == size && bytes == stream_bytes(300, size - 300);
+    };
+    holds(buffer->seek(350).has_value());
+    const auto discarded = buffer->discard_read();
+    holds(!discarded && discarded.error() == errc::closed && buffer->first_offset() == 0 && buffer->tell() == 350);
+    for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{299}, std::uint64_t{300}}) {
+      const auto cut = buffer->truncate(size);
+      holds(!cut && cut.error() == errc::closed && shows(*buffer, 900) && buffer->tell() == 350);
+    }
+    holds(buffer->truncate(850).has_value() && shows(*buffer, 850));
+    holds(buffer->truncate(301).has_value() && shows(*buffer, 301) && buffer->tell() == 301);
+    holds(grow(*buffer, 99).has_value() && shows(*buffer, 400));
+    Gated moved = std::move(*buffer);
+    holds(shows(moved, 400) && buffer->size() == 0);
+    const auto stored = moved.read_at(0, read);
+    holds(!stored && stored.error() == errc::closed);
+    const auto spilled = moved.spill();
+    holds(!spilled && spilled.error() == errc::closed && shows(moved, 400));
+    const auto emptied = moved.reset();
+    holds(!emptied && emptied.error() == errc::closed && moved.empty() && moved.size() == 0 && moved.stats().locations == 0);
+    holds(grow(moved, 100).has_value() && holds_stream(moved, 100));
+    *buffer = std::move(moved);
+    holds(holds_stream(*buffer, 100) && buffer->close().has_value() && buffer->size() == 0);
+  });
+  BOOST_TEST(failed == 0);
+
+  gate.open();
+  BOOST_TEST(grow(*buffer, 100).has_value());
+  BOOST_TEST(holds_stream(*buffer, 1000));
+}
+
 BOOST_AUTO_TEST_CASE(a_buffer_that_never_spills_starts_no_thread) {
   const auto threads = [] { return names_in("/proc/self/task").size(); };
   const std::size_t before = threads();

@@ -354,6 +354,32 @@ BOOST_AUTO_TEST_CASE(what_was_reserved_and_not_used_returns_when_the_buffer_spil
   BOOST_TEST(buffer.empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_reserved_stays_when_a_source_has_nothing) {  // 12
+  const MemoryBudget budget{10'000'000};
+  HybridBuffer buffer{ContiguousMemory{}, SharedBudget{budget}, MemoryStorage{}};
+  HybridBuffer<> nothing;
+  BOOST_REQUIRE(buffer.reserve(1'000'000).has_value());
+
+  BOOST_TEST(buffer.read_from(nothing).value() == 0U);
+  BOOST_TEST(buffer.read_from(nothing, 0).value() == 0U);
+
+  BOOST_TEST(budget.used() >= 1'000'000U);
+  BOOST_TEST(buffer.capacity() >= 1'000'000U);
+  BOOST_TEST(buffer.room() >= 1'000'000U);
+  BOOST_TEST((buffer.discard_read() && budget.used() == 0U && buffer.capacity() == 0U));
+}
+
+BOOST_AUTO_TEST_CASE(contiguous_memory_never_holds_more_than_the_policy_grants) {  // 12
+  for (const std::size_t first : {1U, 333U, 500U, 501U, 900U, 999U, 1000U}) {
+    HybridBuffer buffer{ContiguousMemory{}, SpillAt{1000}, MemoryStorage{}};
+    BOOST_REQUIRE(buffer.append(pattern(first)).has_value());
+    while (!buffer.would_spill(7)) {
+      BOOST_REQUIRE(buffer.append(pattern(7)).has_value());
+      BOOST_TEST(buffer.capacity() <= 1000U);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_reserve_that_memory_refuses_keeps_no_grant_from_others) {  // 12
   const MemoryBudget budget{std::uint64_t{1} << 62U};
   HybridBuffer buffer{ContiguousMemory{}, SharedBudget{budget}, MemoryStorage{}};

@@ -14,6 +14,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -197,6 +198,30 @@ BOOST_AUTO_TEST_CASE(a_publish_that_fails_changes_neither_side_and_can_be_retrie
   BOOST_REQUIRE(one.publish(file("out")).has_value());
   BOOST_TEST(content("out") == "contenttail more");
   BOOST_TEST(one.stats().publish_copied == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_publish_whose_outcome_was_unknown_is_tried_again_without_a_copy) {
+  auto one = buffer(4);
+  BOOST_REQUIRE((one.append("content") && one.append("tail") && one.spill()));
+  {
+    struct rlimit limit{};
+    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const struct rlimit none{0, limit.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const auto failed = one.publish(file("out"));
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    BOOST_REQUIRE(!failed.has_value());
+    BOOST_TEST(failed.error().is_indeterminate());
+  }
+  BOOST_TEST((one.publish(file("missing/out")).error() == errc::not_found));
+
+  BOOST_REQUIRE(one.publish(file("out")).has_value());
+
+  BOOST_TEST(one.stats().publish_copied == 0U);
+  BOOST_TEST(content("out") == "contenttail");
+  BOOST_REQUIRE((one.append(" more") && one.spill() && one.truncate(3)));
+  BOOST_TEST(content("out") == "contenttail");
+  BOOST_TEST(*one.to_string() == "con");
 }
 
 BOOST_AUTO_TEST_CASE(the_file_outlives_the_buffer_and_nothing_else_does) {

@@ -1,6 +1,7 @@
 #include "memory_models.hpp"
 #include "process_memory.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include <cerrno>
@@ -134,6 +135,24 @@ BOOST_AUTO_TEST_CASE(contiguous_memory_is_one_span_with_room_for_what_was_asked_
       BOOST_REQUIRE(memory.bytes().size() == held);
       BOOST_REQUIRE(held == 0 || memory.chunks().begin() != memory.chunks().end());
       BOOST_REQUIRE(held == 0 || ++memory.chunks().begin() == memory.chunks().end());
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(contiguous_memory_holds_no_room_beyond_what_will_be_asked_at_most) {
+  for (std::size_t held = 0; held < 100; ++held) {
+    for (std::size_t most = 1; most < 100; ++most) {
+      for (std::size_t asked = 1; asked <= most; ++asked) {
+        ContiguousMemory memory;
+        append_content(memory, 0, held);
+        const std::size_t before = memory.capacity();
+
+        const std::span<std::byte> window = memory.prepare(asked, most);
+
+        BOOST_REQUIRE(window.size() >= asked);
+        BOOST_REQUIRE(memory.capacity() <= std::max(before, held + most));
+        BOOST_REQUIRE(memory.size() == held);
+      }
     }
   }
 }

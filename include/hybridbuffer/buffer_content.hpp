@@ -151,7 +151,7 @@ class BufferContent {
     return spill_then_append(bytes);
   }
 
-  /// Asks for memory for `count` more bytes, as far as the spill policy would keep them. What cannot be had is no error.
+  /// Asks for memory for `count` more bytes, where the spill policy would keep all of them. What cannot be had is no error.
   void reserve(std::uint64_t count) {
     if (tail_.window_room() >= count) return;
     const Result<bool> kept = may_keep(count);
@@ -207,20 +207,29 @@ class BufferContent {
   // Removing ---------------------------------------------------------------------------------------------------------------------
 
   /// Keeps the bytes below `size`. Requires: stored().begin() ≤ size ≤ size().
-  void truncate(std::uint64_t size) noexcept {
+  /// Errors: `closed` in a forked child where what would be cut is its parent's, which stores it on a worker.
+  [[nodiscard]] Result<void> truncate(std::uint64_t size) {
     collect();
     if (size >= stored_.end()) {
       tail_.truncate(size - stored_.end());
     } else {
+      if constexpr (overlaps) {
+        if (stored_.is_lost() && size <= stored_.flight_begin()) return lost("truncate");
+      }
       tail_.clear();
       stored_.truncate(size);
     }
     settle();
+    return {};
   }
 
   /// Forgets the bytes below `offset` ≤ size(). Returns: true when a location was removed, so that cursors let go of it.
-  bool discard_front(std::uint64_t offset) noexcept {
+  /// Errors: as truncate().
+  [[nodiscard]] Result<bool> discard_front(std::uint64_t offset) {
     collect();
+    if constexpr (overlaps) {
+      if (stored_.is_lost()) return lost("discard_read");
+    }
     const std::uint64_t from_memory = offset > stored_.end() ? offset - stored_.end() : 0;
     const bool removed = stored_.discard_front(offset);
     if (from_memory == tail_.size()) {
@@ -262,6 +271,9 @@ class BufferContent {
   }
 
  private:
+  static Result<void>::unexpected_type lost(OperationName operation) {
+    return failure(errc::closed, operation, "a forked child does not use its parent's worker");
+  }
   [[nodiscard]] SpillState state_for(std::uint64_t incoming, bool memory_full = false) const noexcept {
     const std::uint64_t flight = in_flight();
     return {
@@ -319,7 +331,7 @@ class BufferContent {
 
   [[nodiscard]] Result<void> refused_memory() {
     settle();
-    return failure(errc::no_space, "append", "memory is full and may not spill");
+    return failure(errc::no_space, "append", "the memory policy gives no more memory, and the spill policy does not spill");
   }
 
   [[nodiscard]] Result<void> spill_then_append(std::span<const std::byte> bytes) {
@@ -398,20 +410,22 @@ class BufferContent {
   }
 
   // Ends a window that goes beyond the grant, however the transfer ends, so that the next append asks; and one that nothing was read
-  // into, so that a source without bytes leaves neither memory nor a grant held.
+  // into, so that a source without bytes leaves neither memory nor a grant held beyond what was reserved before.
   class WindowBeyondGrant {
    public:
-    explicit WindowBeyondGrant(BufferContent& content) noexcept : content_{content} {}
+    explicit WindowBeyondGrant(BufferContent& content) noexcept
+        : content_{content}, is_reserved_{content.room() != 0 || content.tail_.window_room() != 0} {}
     WindowBeyondGrant(const WindowBeyondGrant&) = delete;
     WindowBeyondGrant& operator=(const WindowBeyondGrant&) = delete;
     ~WindowBeyondGrant() {
-      const bool holds_nothing = content_.tail_.size() == 0;
-      if (holds_nothing) content_.tail_.clear();
-      if (holds_nothing || content_.is_window_beyond_grant()) content_.settle();
+      const bool gives_back = content_.tail_.size() == 0 && !is_reserved_;
+      if (gives_back) content_.tail_.clear();
+      if (gives_back || content_.is_window_beyond_grant()) content_.settle();
     }
 
    private:
     BufferContent& content_;
+    bool is_reserved_;
   };
   [[nodiscard]] bool is_window_beyond_grant() const noexcept { return tail_.size() + tail_.window_room() > memory_limit_; }
 
@@ -425,7 +439,7 @@ class BufferContent {
       if (!kept) return std::unexpected{kept.error()};
       const bool exceeds_grant = !*kept && tail_.size() != 0 && would_store(0);
       if (!exceeds_grant && tail_.open_window(wanted, std::max<std::uint64_t>(memory_limit_, tail_.size() + wanted))) return {};
-      if (tail_.size() == 0) return failure(errc::no_space, "read into memory");
+      if (tail_.size() == 0) return failure(errc::no_space, "read_from", "the memory policy gives no memory to read into");
       if (*kept && !may_spill_full_memory(1)) return refused_memory();
       if (auto spilled = empty_memory(); !spilled) return spilled;
     }

@@ -41,7 +41,7 @@ concept explained_composition = explain_memory_policy<Memory>() && explain_spill
 ///     buffer.append("any number of bytes").value();
 ///     std::array<std::byte, 64> block;
 ///     std::size_t count = buffer.read(block).value();           // in the order of their appending
-///     buffer.discard_read();                                    // gives back what was read, in memory and in storage
+///     buffer.discard_read().value();                            // gives back what was read, in memory and in storage
 ///
 /// Bytes flow one way: appended to memory, spilled to the end of storage.
 ///
@@ -118,7 +118,7 @@ class HybridBuffer {
 
   /// Appends `bytes` at the end, spilling first if the spill policy asks for it. Large spans that go to storage are not copied.
   ///
-  /// Requires:    `bytes` does not lie in this buffer's own peek().
+  /// Requires:    `bytes` does not lie in this buffer's own memory, which peek(), a MappedReader or a view shows.
   /// Errors:      `limit_exceeded` from the spill policy, `no_space` when memory is full and may not spill, those of the storage.
   /// Invalidates: spans from peek().
   /// Cost:        a compare, a copy and an add while the granted window lasts; else at most one chunk, and one commit when it spills.
@@ -146,8 +146,9 @@ class HybridBuffer {
   /// Appends what `source` delivers, up to `limit` bytes, read straight into the buffer's memory.
   ///
   /// Returns: how many bytes were taken; less than `limit` when the source ended.
-  /// Errors:  those of the source and of append(); size() tells what was taken, all of which is in the buffer. A spill policy that
-  ///          rejects is asked before the source: that a source ends just at a `Capped` limit shows only to a caller who passes `limit`.
+  /// Errors:  those of the source and of append(); size() tells what was taken, all of which is in the buffer. `no_space` where the memory
+  ///          policy gives no memory at all: what a source gave must have a place while it is stored. A spill policy that rejects is
+  ///          asked before the source: that a source ends just at a `Capped` limit shows only to a caller who passes `limit`.
   ///
   /// The source may be this buffer, or a cursor over it; as each byte taken is then one more to come, only `limit` ends it.
   template <reader Source>
@@ -202,15 +203,23 @@ class HybridBuffer {
     return window_.take();
   }
 
-  /// Contiguous bytes at the position, without consuming them; empty at the end. Errors: as read().
+  /// Contiguous bytes at the position, without consuming them; empty at the end. What was appended since the last peek() may show only
+  /// once that was consumed, but for memory policies that are not stable: of ContiguousMemory it is always all that is in memory.
+  /// Errors: as read().
   [[nodiscard]] Result<std::span<const std::byte>> peek() {
+    if constexpr (!is_stable_memory<MemoryPolicy>) static_cast<void>(show_memory());
     if (window_.empty()) {
       if (auto filled = fill_read_window(); !filled) return std::unexpected{std::move(filled).error()};
     }
     return window_.bytes();
   }
-  /// Moves the position over bytes that peek() showed, also after appends. Requires: `count` ≤ the size of the last peek().
-  void consume(std::size_t count) noexcept { window_.consume(count); }
+  /// Moves the position over bytes that peek() showed, also after appends; never beyond the end. Requires: `count` ≤ the size of the last
+  /// peek(), and only appends and spills since.
+  void consume(std::size_t count) noexcept {
+    if (count <= window_.size()) [[likely]]
+      window_.consume(count);
+    else window_.move_to(tell() + std::min<std::uint64_t>(count, unread()));
+  }
 
   /// Contiguous bytes at the position, consumed; empty at the end. Errors: as read().
   [[nodiscard]] Result<std::span<const std::byte>> next_chunk() {
@@ -316,7 +325,8 @@ class HybridBuffer {
   }
 
   /// An independent cursor over this buffer, at `tell()`. Valid until the buffer is moved from or destroyed.
-  [[nodiscard]] reader_type open_reader() const noexcept { return reader_type{*this, tell()}; }
+  [[nodiscard]] reader_type open_reader() const& noexcept { return reader_type{*this, tell()}; }
+  reader_type open_reader() const&& = delete;
 
   /// A copy of the unread bytes, which stay unread. Errors: as read_at(); std::bad_alloc.
   [[nodiscard]] Answer<std::vector<std::byte>> to_bytes() const { return copy_unread<std::vector<std::byte>>(); }
@@ -364,7 +374,7 @@ class HybridBuffer {
 
   // Changing what is held --------------------------------------------------------------------------------------------------------
 
-  /// Asks the memory policy for room for `count` more bytes, as far as the spill policy would keep them. Policies that hold chunks take
+  /// Asks the memory policy for room for `count` more bytes, where the spill policy would keep all of them. Policies that hold chunks take
   /// one at most. The memory, and what the spill policy grants for all of it, stay with the buffer, also while it is empty: until memory
   /// is emptied by a spill, a spill() or discard_read() that finds it empty, truncate(), reset() or close().
   ///
@@ -389,9 +399,9 @@ class HybridBuffer {
   [[nodiscard]] Result<void> truncate(std::uint64_t size) {
     if (!open_) return failure(errc::closed, "truncate");
     if (size < first_offset_ || size > this->size()) return failure(errc::invalid_argument, "truncate", "outside the buffer's content");
+    if (auto done = content_.truncate(size); !done) return done;
     ++changes_;
     window_.move_to(std::min(tell(), size));
-    content_.truncate(size);
     read_position_.reset();
     overwrite_read_ahead();
     return {};
@@ -404,7 +414,9 @@ class HybridBuffer {
     const std::uint64_t position = tell();
     if (position == first_offset_ && !empty()) return {};
     forget_memory_window();
-    if (content_.discard_front(position)) read_position_.reset();
+    const auto removed = content_.discard_front(position);
+    if (!removed) return std::unexpected{removed.error()};
+    if (*removed) read_position_.reset();
     first_offset_ = position;
     overwrite_read_ahead();
     return {};

@@ -57,8 +57,8 @@ class MemoryTail {
     const std::uint64_t size = committed().size();
     if (size >= limit) return false;
     const std::uint64_t room = limit - size;
-    const std::span<std::byte> window =
-        memory_.prepare(static_cast<std::size_t>(std::min<std::uint64_t>(std::max<std::size_t>(wanted, 1), room)));
+    const std::span<std::byte> window = prepare(static_cast<std::size_t>(std::min<std::uint64_t>(std::max<std::size_t>(wanted, 1), room)),
+                                                static_cast<std::size_t>(std::min<std::uint64_t>(room, SIZE_MAX)));
     if (window.empty()) return false;
     window_begin_ = cursor_ = window.data();
     window_end_ = window_begin_ + static_cast<std::size_t>(std::min<std::uint64_t>(window.size(), room));
@@ -79,12 +79,14 @@ class MemoryTail {
     return true;
   }
 
-  /// The contiguous content from `offset` on. Requires: offset < size().
+  /// The contiguous content from `offset` on, across what is committed and what is not yet. Requires: offset < size().
   [[nodiscard]] std::span<const std::byte> chunk_at(std::uint64_t offset) const noexcept {
     const auto inside = static_cast<std::size_t>(offset);
     const std::size_t in_policy = memory_.size();
     if (inside >= in_policy) return std::span<const std::byte>{window_begin_, cursor_}.subspan(inside - in_policy);
-    return hybridbuffer::chunk_at(memory_, inside);
+    const std::span<const std::byte> chunk = hybridbuffer::chunk_at(memory_, inside);
+    const bool goes_on = chunk.data() + chunk.size() == window_begin_;
+    return goes_on ? std::span<const std::byte>{chunk.data(), cursor_} : chunk;
   }
 
   /// Copies content. Requires: offset + out.size() ≤ size().
@@ -113,6 +115,10 @@ class MemoryTail {
   }
 
  private:
+  [[nodiscard]] std::span<std::byte> prepare(std::size_t wanted, std::size_t most) {
+    if constexpr (requires { memory_.prepare(wanted, most); }) return memory_.prepare(wanted, most);
+    else return memory_.prepare(wanted);
+  }
   // Out of line: mostly one window takes all of it, and nothing has to be taken back.
   [[nodiscard, gnu::noinline]] bool append_in_pieces(std::span<const std::byte> bytes, std::uint64_t limit) {
     const std::uint64_t before = size();

@@ -24,7 +24,8 @@ namespace hybridbuffer::inline v0_1 {
 ///
 /// launch() hands memory over, which stays readable here; collect() and land() learn what became of it. What could not be stored stays
 /// in flight, on the ground, until land() succeeds. Invariants: at most one memory is in flight; while the worker runs nobody else uses
-/// the extents, nor moves this object.
+/// the extents, nor moves this object. In a forked child whose parent's worker ran at the fork the extents are lost for good; what was in
+/// flight is the child's own copy.
 /// Threads: const members from any number at once; the rest one at a time.
 template <memory_policy MemoryPolicy, storage_backend Backend, class Worker>
 class OverlappedExtents {
@@ -49,6 +50,8 @@ class OverlappedExtents {
 
   /// Bytes that are being stored now.
   [[nodiscard]] std::uint64_t in_flight() const noexcept { return flight_ ? flight_->size() : 0; }
+  /// Where these begin; meaningful while there are any.
+  [[nodiscard]] std::uint64_t flight_begin() const noexcept { return flight_begin_; }
   /// The memory that these take.
   [[nodiscard]] std::uint64_t flight_capacity() const noexcept { return flight_ ? flight_->capacity() : 0; }
   /// True when collect() would not wait and has something to learn.
@@ -80,8 +83,11 @@ class OverlappedExtents {
   std::uint64_t collect() noexcept {
     if (!is_running_) return 0;
     worker_.wait();
-    if (worker_.is_lost()) return 0;
     is_running_ = false;
+    if (worker_.is_lost()) {
+      is_lost_ = true;
+      return 0;
+    }
     const std::uint64_t length = in_flight();
     if (outcome_) {
       drop_flight();
@@ -99,7 +105,7 @@ class OverlappedExtents {
   [[nodiscard]] Result<void> land(const Storage& storage) {
     static_cast<void>(collect());
     if (!flight_) return {};
-    if (is_running_) return failure(errc::closed, "spill", "a forked child does not use its parent's worker");
+    if (is_lost_) return failure(errc::closed, "spill", "a forked child does not use its parent's worker");
     if (std::exchange(has_failed_, false)) return std::exchange(outcome_, Result<void>{});
     auto stored = extents_.store(storage, SpillContent<MemoryPolicy>{*flight_, {}});
     if (stored) drop_flight();
@@ -112,16 +118,15 @@ class OverlappedExtents {
   [[nodiscard]] std::uint64_t begin() const noexcept { return flight_ ? begin_ : extents_.begin(); }
   [[nodiscard]] std::uint64_t end() const noexcept { return flight_ ? flight_begin_ + flight_->size() : extents_.end(); }
   /// These two leave out what is in flight, stored meanwhile or not.
-  [[nodiscard]] std::uint64_t held_bytes() const noexcept { return is_running_ ? held_before_ : extents_.held_bytes(); }
+  [[nodiscard]] std::uint64_t held_bytes() const noexcept { return is_running_ || is_lost_ ? held_before_ : extents_.held_bytes(); }
   /// As StoredExtents::locations().
-  [[nodiscard]] std::size_t locations() const noexcept { return is_running_ ? locations_before_ : extents_.locations(); }
+  [[nodiscard]] std::size_t locations() const noexcept { return is_running_ || is_lost_ ? locations_before_ : extents_.locations(); }
 
   /// As StoredExtents::read(). Waits for the worker unless all that is asked for is in flight.
   [[nodiscard]] Result<void> read(Position& position, std::uint64_t offset, std::span<std::byte> out) const {
     if (!flight_) return extents_.read(position, offset, out);
     if (offset < flight_begin_) {
-      worker_.wait();
-      if (worker_.is_lost()) return failure(errc::closed, "read", "a forked child does not use its parent's worker");
+      if (!wait()) return failure(errc::closed, "read", "a forked child does not use its parent's worker");
       const auto part = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), flight_begin_ - offset)));
       if (auto done = extents_.read(position, offset, part); !done) return done;
       out = out.subspan(part.size());
@@ -140,10 +145,7 @@ class OverlappedExtents {
   /// As StoredExtents::range_at(), for bytes that are not in flight. Waits for the worker; no backend in a forked child whose parent's
   /// worker has it.
   [[nodiscard]] Range range_at(std::uint64_t offset) const noexcept {
-    if (flight_) {
-      worker_.wait();
-      if (worker_.is_lost()) return {};
-    }
+    if (flight_ && !wait()) return {};
     return extents_.range_at(offset);
   }
 
@@ -151,14 +153,16 @@ class OverlappedExtents {
   [[nodiscard]] Result<std::uint64_t> transfer_to(int descriptor, std::uint64_t offset, std::uint64_t length) const {
     if (flight_) {
       if (offset >= flight_begin_) return failure(errc::unsupported, "transfer from memory in flight");
-      worker_.wait();
-      if (worker_.is_lost()) return failure(errc::closed, "write_to", "a forked child does not use its parent's worker");
+      if (!wait()) return failure(errc::closed, "write_to", "a forked child does not use its parent's worker");
       length = std::min(length, flight_begin_ - offset);
     }
     return extents_.transfer_to(descriptor, offset, length);
   }
 
   // Changes: each requires that collect() was called, and behaves as that of StoredExtents ------------------------------------------
+
+  /// True in a forked child whose parent's worker had the extents: until remove_all() it cuts nothing from them, and discards nothing.
+  [[nodiscard]] bool is_lost() const noexcept { return is_lost_; }
 
   /// Requires: nothing is in flight.
   template <storage_factory Storage, class Content>
@@ -171,8 +175,8 @@ class OverlappedExtents {
     return extents_.store_from(storage, descriptor, length);
   }
 
+  /// Requires: not is_lost(), or flight_begin() < offset.
   void truncate(std::uint64_t offset) noexcept {
-    if (is_running_) return;
     if (flight_ && offset > flight_begin_) {
       flight_->truncate(static_cast<std::size_t>(offset - flight_begin_));
     } else {
@@ -181,9 +185,8 @@ class OverlappedExtents {
     }
   }
 
-  /// As StoredExtents::discard_front().
+  /// As StoredExtents::discard_front(). Requires: not is_lost().
   bool discard_front(std::uint64_t offset) noexcept {
-    if (is_running_) return false;
     const std::uint64_t from_flight = flight_ && offset > flight_begin_ ? std::min(offset, end()) - flight_begin_ : 0;
     const bool removed = extents_.discard_front(offset);
     if (flight_) {
@@ -195,10 +198,14 @@ class OverlappedExtents {
     return removed;
   }
 
-  /// As StoredExtents::remove_all().
+  /// As StoredExtents::remove_all(). Errors: also `closed` where it is_lost(), as what is stored is the parent's; nothing is held then,
+  /// either.
   [[nodiscard]] Result<void> remove_all() {
-    if (is_running_) return failure(errc::closed, "remove", "a forked child does not use its parent's worker");
     drop_flight();
+    if (std::exchange(is_lost_, false)) {
+      extents_ = {};
+      return failure(errc::closed, "remove", "a forked child does not use its parent's worker");
+    }
     return extents_.remove_all();
   }
 
@@ -222,6 +229,12 @@ class OverlappedExtents {
     });
   }
 
+  // Until the worker is done. False: it never will be.
+  [[nodiscard]] bool wait() const noexcept {
+    worker_.wait();
+    return !is_lost_ && !worker_.is_lost();
+  }
+
   void drop_flight() noexcept {
     flight_.reset();
     has_failed_ = false;
@@ -236,6 +249,9 @@ class OverlappedExtents {
     flight_begin_ = other.flight_begin_;
     has_failed_ = other.has_failed_;
     outcome_ = std::move(other.outcome_);
+    is_lost_ = std::exchange(other.is_lost_, false);
+    held_before_ = other.held_before_;
+    locations_before_ = other.locations_before_;
     other.drop_flight();
   }
 
@@ -248,7 +264,8 @@ class OverlappedExtents {
   const void* storage_ = nullptr;
   Result<void> outcome_{};   // what the worker met; its own while it runs
   bool is_running_ = false;  // a job was given to the worker and its outcome not looked at
-  bool has_failed_ = false;  // and the outcome is an error that nobody was told
+  bool is_lost_ = false;     // so it was at a fork, and this is the child: extents_ may be half changed
+  bool has_failed_ = false;  // a job ended, and the outcome is an error that nobody was told
   Worker worker_{};
 };
 

@@ -204,8 +204,9 @@ class StoredExtents {
   [[nodiscard]] bool is_one_object() const noexcept {
     if (list_.count() != 1) return false;
     const Extent& only = list_.front();
-    return only.stored_offset == 0 && only.length == only.location->committed && only.location->discarded == 0 &&
-           !only.location->published && !only.location->sealed;
+    const Location& location = *only.location;
+    const bool may_get_a_name = location.publish_unclear || (!location.published && !location.sealed);
+    return only.stored_offset == 0 && only.length == location.committed && location.discarded == 0 && may_get_a_name;
   }
 
   /// True when a spill now would extend the one object that publish() could name.
@@ -214,7 +215,7 @@ class StoredExtents {
     else return false;
   }
 
-  /// Gives the one whole object a lasting name; it takes no further change.
+  /// Gives the one whole object a lasting name; it takes no further change, and may be tried again while it is unclear whether it has one.
   ///
   /// Requires: is_one_object().
   /// Errors:   `unsupported` where the backend cannot; its own.
@@ -223,9 +224,12 @@ class StoredExtents {
   {
     Location& location = *list_.front().location;
     if (!location.has(Capability::publish)) return failure(errc::unsupported, "publish");
-    location.sealed = location.published = true;  // also when an exception passes: the name may be there by then
+    const bool was_unclear = location.publish_unclear;
+    // Also when an exception passes: the name may be there by then.
+    location.sealed = location.published = location.publish_unclear = true;
     auto done = location.backend.publish(destination, mode);
-    if (!done && !done.error().is_indeterminate()) location.sealed = location.published = false;
+    if (done) location.publish_unclear = false;
+    else if (!done.error().is_indeterminate() && !was_unclear) location.sealed = location.published = location.publish_unclear = false;
     return done;
   }
 

@@ -9,7 +9,8 @@ namespace hybridbuffer::inline v0_1 {
 
 /// Where a FileStorage keeps its files, and how.
 struct FileOptions {
-  /// Absolute. Empty: the first usable of `$TMPDIR`, /var/tmp and /tmp. A world-writable directory without the sticky bit is refused.
+  /// Absolute. Empty: the first usable of `$TMPDIR`, which must be absolute as well, /var/tmp and /tmp. A world-writable directory without
+  /// the sticky bit is refused.
   std::string directory{};
   /// How temporary names begin, where a file system forces one: while a publish runs that replaces, or that copies to where there is no
   /// O_TMPFILE, and there for the moment between creating and unlinking a file.

@@ -126,13 +126,14 @@ class Location {
   }
 
   Backend backend;
-  std::uint64_t id;             ///< changes when open handles no longer show the object
-  std::uint64_t committed = 0;  ///< the object's size, by every commit that succeeded
-  std::uint64_t live = 0;       ///< bytes of it that extents refer to
-  std::uint64_t discarded = 0;  ///< bytes at its front whose storage was given back
-  std::size_t extents = 0;      ///< how many refer to it
-  bool sealed = false;          ///< takes no further append: its close was indeterminate, or it was published
-  bool published = false;       ///< has a lasting name: takes no change at all
+  std::uint64_t id;              ///< changes when open handles no longer show the object
+  std::uint64_t committed = 0;   ///< the object's size, by every commit that succeeded
+  std::uint64_t live = 0;        ///< bytes of it that extents refer to
+  std::uint64_t discarded = 0;   ///< bytes at its front whose storage was given back
+  std::size_t extents = 0;       ///< how many refer to it
+  bool sealed = false;           ///< takes no further append: its close was indeterminate, or it was published
+  bool published = false;        ///< has a lasting name: takes no change at all
+  bool publish_unclear = false;  ///< and only perhaps: the call that was to give it one failed without an answer
 
  private:
   // Handles are only ever added while readers may be at work; a newer one is put before those that show less.

@@ -4,6 +4,7 @@
 #include <hybridbuffer/memory/chunk_range.hpp>
 #include <hybridbuffer/memory/memory_policy.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <limits>
@@ -21,7 +22,8 @@ namespace hybridbuffer::inline v0_1 {
 ///     memory.commit(5);
 ///     parse(memory.bytes());                             // all of them, always one span
 ///
-/// Grows by doubling, to at most twice what was asked for, and copies what it holds. drop_front and truncate shrink it once three
+/// Grows by doubling, to at most twice what was asked for and not beyond what it is told to hold at most, and copies what it holds: both
+/// memories are there meanwhile. drop_front and truncate shrink it once three
 /// quarters are unused. prepare() answers fewer than n bytes, or none, when the heap cannot give more.
 /// Invalidates: prepare, drop_front, truncate, clear and moves end every span.
 /// Cost:        O(1) amortised a byte; at most one allocation a call.
@@ -39,8 +41,10 @@ class ContiguousMemory {
   }
   ~ContiguousMemory() { clear(); }
 
-  [[nodiscard]] std::span<std::byte> prepare(std::size_t n) noexcept {
-    if (!window_open_ && capacity_ - front_ - size_ < n) make_room(n);
+  [[nodiscard]] std::span<std::byte> prepare(std::size_t n) noexcept { return prepare(n, std::numeric_limits<std::size_t>::max()); }
+  /// The same where no more than `most` further bytes will be held.
+  [[nodiscard]] std::span<std::byte> prepare(std::size_t n, std::size_t most) noexcept {
+    if (!window_open_ && capacity_ - front_ - size_ < n) make_room(n, most);
     const std::size_t room = capacity_ - front_ - size_;
     window_open_ = room != 0;
     return {data_ + front_ + size_, room};
@@ -92,13 +96,14 @@ class ContiguousMemory {
   /// Below this nothing is given back before clear(): a reallocation would cost more than it frees.
   static constexpr std::size_t smallest_shrink = 4096;
 
-  /// Makes the space behind the content at least n, or leaves it as it is.
-  void make_room(std::size_t n) noexcept {
+  /// Makes the space behind the content at least n, and not more than `most` for its own sake, or leaves it as it is.
+  void make_room(std::size_t n, std::size_t most) noexcept {
     if (front_ >= size_ && capacity_ - size_ >= n) return move_to_front();
-    const std::size_t most = std::numeric_limits<std::size_t>::max() / 2;
-    if (n > most || size_ > most - n) return;
+    const std::size_t addressable = std::numeric_limits<std::size_t>::max() / 2;
+    if (n > addressable || size_ > addressable - n) return;
     const std::size_t needed = size_ + n;
-    const std::size_t doubled = capacity_ < needed ? 2 * capacity_ : 2 * needed;
+    const std::size_t useful = most < addressable ? size_ + most : 2 * addressable;
+    const std::size_t doubled = std::min(capacity_ < needed ? 2 * capacity_ : 2 * needed, useful);
     if (doubled > needed && reallocate(doubled)) return;
     if (!reallocate(needed) && front_ != 0) move_to_front();
   }

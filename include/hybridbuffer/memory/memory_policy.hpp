@@ -26,6 +26,8 @@
 ///
 /// - `static constexpr bool stable = true` — committed bytes keep their address until dropped, truncated, cleared or moved.
 /// - `c.chunk_at(o)` → `span<const byte>` — the contiguous committed bytes from offset o < size(); otherwise `chunks()` is walked.
+/// - `m.prepare(n, most)` → `span<byte>` — as prepare(n), where no more than `most` ≥ n further bytes will be held: for policies that grow
+///   by doubling, which need not get room that nobody uses.
 /// - `static constexpr std::size_t max_size` — prepare() answers empty once size() reaches it; `would_spill` is exact then.
 /// - `static constexpr bool wipes = true` — what is removed is overwritten; a buffer then overwrites what it read ahead from storage, too.
 /// - `M::pooled_bytes()` — static: bytes that the calling thread keeps warm for the next policy of this type.

@@ -137,7 +137,8 @@ using Lines = SourceView<LineSource<Reader>>;  ///< What lines() returns.
 inline constexpr std::size_t default_line_block_bytes = std::size_t{64} << 10U;  ///< How much is read at once unless it is given.
 
 /// The unread lines of `buffer`, from `tell()` on, without their "\n" or "\r\n". Empty lines are shown; so is a last line without a
-/// newline. Not consumed: the buffer's position stays. What is appended before the view comes to the end is shown as well.
+/// newline. Not consumed: the buffer's position stays. What is appended before the view comes to the end is shown as well; what is
+/// appended while a last line without a newline is shown begins a line of its own.
 ///
 ///     auto view = lines(buffer);
 ///     for (std::string_view line : view | ranges::views::filter(is_wanted)) use(line);
