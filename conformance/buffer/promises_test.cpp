@@ -326,6 +326,40 @@ BOOST_AUTO_TEST_CASE(the_threshold_counts_resident_bytes_only) {  // 12
   BOOST_TEST(buffer.stats().spills == 0U);
 }
 
+// SpillAt that counts how often it is asked.
+class CountingSpill {
+ public:
+  static inline int questions = 0;
+  [[nodiscard]] SpillAction decide(const SpillState& state) const noexcept {
+    ++questions;
+    return inner_.decide(state);
+  }
+  [[nodiscard]] std::uint64_t room(const SpillState& state) const noexcept {
+    ++questions;
+    return inner_.room(state);
+  }
+  void settle(const SpillState& state) noexcept { inner_.settle(state); }
+
+ private:
+  SpillAt inner_{100};
+};
+
+BOOST_AUTO_TEST_CASE(the_spill_policy_is_not_asked_within_the_room_that_it_granted) {  // 12
+  HybridBuffer buffer{SegmentedMemory<16>{}, CountingSpill{}, MemoryStorage{}};
+  BOOST_REQUIRE(buffer.append(pattern(1)).has_value());
+  const int questions = CountingSpill::questions;
+  BOOST_TEST(questions > 0);
+
+  for (std::size_t count = 1; count <= buffer.room(); ++count) BOOST_REQUIRE(buffer.append(pattern(count)).has_value());
+  BOOST_REQUIRE(buffer.append(pattern(buffer.room())).has_value());
+
+  BOOST_TEST(buffer.room() == 0U);
+  BOOST_TEST(CountingSpill::questions == questions);
+  BOOST_REQUIRE(buffer.append(pattern(1)).has_value());
+  BOOST_TEST(CountingSpill::questions > questions);
+  BOOST_TEST(buffer.is_spilled());
+}
+
 BOOST_AUTO_TEST_CASE(the_memory_budget_of_discarded_and_truncated_bytes_is_free_for_others) {  // 12
   const MemoryBudget budget{1'000'000};
   HybridBuffer buffer{SegmentedMemory<4096>{}, SharedBudget{budget}, MemoryStorage{}};

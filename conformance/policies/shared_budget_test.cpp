@@ -140,6 +140,25 @@ BOOST_AUTO_TEST_CASE(the_budget_lives_as_long_as_its_last_handle) {
   BOOST_TEST(copy.total() == 1_MiB);
 }
 
+BOOST_AUTO_TEST_CASE(a_policy_that_another_is_assigned_to_goes_on_with_that_ones_budget_and_ceiling) {
+  const MemoryBudget first{1_MiB};
+  const MemoryBudget second{1_MiB};
+  {
+    SharedBudget policy{first};
+    BOOST_TEST(policy.room({.incoming = 1}) == step);
+
+    policy = SharedBudget{second, 2 * step};
+
+    BOOST_TEST(first.used() == 0U);
+    BOOST_TEST(policy.room({.incoming = 1}) == step);
+    BOOST_TEST(first.used() == 0U);
+    BOOST_TEST(second.used() == step);
+    BOOST_TEST((policy.decide({.incoming = 2 * step}) == SpillAction::keep));
+    BOOST_TEST((policy.decide({.incoming = 2 * step + 1}) == SpillAction::spill));
+  }
+  BOOST_TEST(second.used() == 0U);
+}
+
 /// One buffer's way of using its policy, with what it keeps in memory added to `kept`.
 class FakeBuffer {
  public:
