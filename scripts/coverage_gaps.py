@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Reads what `llvm-cov show -show-branches=count` wrote and prints the lines that no test reached, and the branches of which one side was
-never taken.
+"""Reads what `llvm-cov show -show-branches=count` wrote for each of several programs and prints the lines that no program reached, and the
+branches of which one side was never taken; a line a header with what there is in it.
 
-    scripts/coverage_gaps.py FILE
+    scripts/coverage_gaps.py FILE...
 
-A branch of a template is summed over its instantiations: one side counts as taken when it was taken in any of them.
+A program at a time, because llvm-cov drops a function of which two programs hold different code. A line counts as reached when one program
+reached it; a branch of a template is summed over its instantiations and the programs.
 """
 import re
 import sys
@@ -22,42 +23,54 @@ def count(text):
     return float(text[:-1]) * factors[text[-1]] if text[-1] in factors else float(text)
 
 
-def main(path):
-    name = ""
-    texts = {}
-    lines = []
-    branches = {}
-    order = []
-    with open(path, encoding="utf-8", errors="replace") as report:
-        for row in report:
-            if row.startswith("/"):
-                name = row.rstrip(":\n").split("/include/hybridbuffer/")[-1]
-                continue
-            branch = BRANCH.match(row)
-            if branch:
-                if "Folded" in row:
+class Report:
+    """What the programs reached, by header and line."""
+
+    def __init__(self):
+        self.texts = {}
+        self.lines = {}
+        self.branches = {}
+
+    def read(self, path):
+        name = ""
+        with open(path, encoding="utf-8", errors="replace") as report:
+            for row in report:
+                if row.startswith("/"):
+                    name = row.rstrip(":\n").split("/include/hybridbuffer/")[-1]
                     continue
-                key = (name, int(branch[1]), int(branch[2]))
-                if key not in branches:
-                    branches[key] = [0.0, 0.0]
-                    order.append(key)
-                branches[key][0] += count(branch[3]) or 0
-                branches[key][1] += count(branch[4]) or 0
-                continue
-            line = LINE.match(row)
-            if line:
-                texts[(name, int(line[1]))] = line[3].strip()
-                if count(line[2]) == 0:
-                    lines.append((name, int(line[1])))
-    for key in lines:
-        print(f"line    {key[0]}:{key[1]}: {texts[key]}")
-    missed = 0
-    for key in order:
-        sides = [side for side, taken in zip(("true", "false"), branches[key]) if taken == 0]
-        missed += len(sides)
-        for side in sides:
-            print(f"branch  {key[0]}:{key[1]}:{key[2]} never {side}: {texts.get(key[:2], '')}")
-    print(f"{len(lines)} lines and {missed} of {2 * len(order)} branch sides not reached")
+                branch = BRANCH.match(row)
+                if branch:
+                    if "Folded" not in row:
+                        sides = self.branches.setdefault((name, int(branch[1]), int(branch[2])), [0.0, 0.0])
+                        sides[0] += count(branch[3]) or 0
+                        sides[1] += count(branch[4]) or 0
+                    continue
+                line = LINE.match(row)
+                if line and count(line[2]) is not None:
+                    key = (name, int(line[1]))
+                    self.texts[key] = line[3].strip()
+                    self.lines[key] = self.lines.get(key, 0.0) + count(line[2])
+
+    def print(self):
+        lines = sorted(key for key, taken in self.lines.items() if taken == 0)
+        sides = [
+            (key, side) for key in sorted(self.branches) for side, taken in zip(("true", "false"), self.branches[key]) if taken == 0
+        ]
+        for header in sorted({name for name, _ in self.lines}):
+            of_header = [key for key in self.lines if key[0] == header]
+            of_branches = [key for key in self.branches if key[0] == header]
+            print(
+                f"header  {header}: {sum(key[0] == header for key in lines)} of {len(of_header)} lines, "
+                f"{sum(key[0] == header for key, _ in sides)} of {2 * len(of_branches)} branch sides not reached"
+            )
+        for key in lines:
+            print(f"line    {key[0]}:{key[1]}: {self.texts[key]}")
+        for key, side in sides:
+            print(f"branch  {key[0]}:{key[1]}:{key[2]} never {side}: {self.texts.get(key[:2], '')}")
+        print(f"{len(lines)} of {len(self.lines)} lines and {len(sides)} of {2 * len(self.branches)} branch sides not reached")
 
 
-main(sys.argv[1])
+merged = Report()
+for each in sys.argv[1:]:
+    merged.read(each)
+merged.print()
