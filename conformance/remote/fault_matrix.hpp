@@ -36,6 +36,12 @@ struct FaultCase {
   }
 };
 
+/// A flip that is counted from the beginning of the message and not of its body.
+inline servers::Fault in_head(servers::Fault flip) {
+  flip.in_body = false;
+  return flip;
+}
+
 template <class Place, class Backend>
 struct FaultedOperation {
   using Step = std::function<Result<void>()>;
@@ -96,7 +102,7 @@ void meet_all(const std::vector<const FaultCase*>& cases, const std::vector<Oper
     }
   };
   std::vector<std::thread> threads;
-  for (int i = 0; i < 6; ++i) threads.emplace_back(work);
+  for (int i = 0; i < 8; ++i) threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
   problems.report();
 }

@@ -63,12 +63,6 @@ inline const Bytes more = content(2 * chunk, 9);
 
 using Operation = FaultedOperation<Place, RedisBackend>;
 
-/// A flip that is counted from the beginning of the message.
-inline servers::Fault in_head(servers::Fault flip) {
-  flip.in_body = false;
-  return flip;
-}
-
 inline const std::vector<FaultCase>& cases() {
   using enum errc;
   static const std::vector<FaultCase> all{
