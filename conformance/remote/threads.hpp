@@ -63,6 +63,7 @@ void read_by_many(Backend& backend, std::size_t size, Problems& problems, const 
   const auto shared = backend.open_reader_at();
   if (!shared) return problems.expect(false, shared.error().message());
   std::vector<std::function<void()>> works;
+  works.reserve(readers);
   for (unsigned reader = 0; reader < readers; ++reader) {
     works.emplace_back([&, reader] {
       Bytes window(size / 3);

@@ -421,4 +421,23 @@ BOOST_AUTO_TEST_CASE(the_example_of_the_page_runs_and_leaves_nothing) {
   BOOST_TEST(gateway().connection().uploads("app/").empty());
   BOOST_TEST(gateway().connection().objects("reports/").size() == 1U);  // what it published
 }
+
+BOOST_AUTO_TEST_CASE(hybrid_spool_spills_into_s3_and_leaves_nothing) {
+  const servers::S3Endpoint& endpoint = gateway().endpoint();
+  const std::vector<std::string> environment{"AWS_ACCESS_KEY_ID=" + endpoint.access_key, "AWS_SECRET_ACCESS_KEY=" + endpoint.secret_key};
+  Place place;
+  place.options.prefix = "spool/";
+  const auto stored = place.proxy.arm(counter("PUT /" + endpoint.bucket + "/spool/hybridbuffer-"));
+  const std::string url = "s3://" + endpoint.bucket + "/spool/?endpoint=http://127.0.0.1:" + std::to_string(place.proxy.port());
+  const std::string pipe = "yes 0123456789 | head -c 15000000 | '" HYBRID_SPOOL "' --memory 1M --soak --storage '" + url + "' | cksum; ";
+  const std::string plain = "yes 0123456789 | head -c 15000000 | cksum";
+
+  const std::string sums = servers::run_program(gateway().workspace(), {"/bin/sh", "-c", pipe + plain}, environment, 240s);
+
+  const std::size_t middle = sums.size() / 2;
+  BOOST_TEST(!sums.empty());
+  BOOST_TEST(sums.substr(0, middle) == sums.substr(middle));
+  BOOST_TEST(place.proxy.seen(stored) > 1U);  // it went through the store
+  BOOST_TEST(place.left() == 0U);
+}
 #endif
