@@ -1,6 +1,6 @@
 #pragma once
 
-#include <boost/test/unit_test.hpp>
+#include "problems.hpp"
 
 #include <hybridbuffer/error.hpp>
 
@@ -10,35 +10,17 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <mutex>
 #include <servers/fault_proxy.hpp>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 /// \file
 /// Every fault of a proxy on every operation of a store: what the tests of the remote backends share.
 
 namespace hybridbuffer::testing {
-
-/// What went wrong in the threads of a case: Boost.Test is for one.
-class Problems {
- public:
-  void expect(bool holds, const std::string& what) {
-    if (holds) return;
-    const std::lock_guard guard{lock_};
-    all_.push_back(what);
-  }
-  void report() {
-    for (const std::string& one : all_) BOOST_ERROR(one);
-    BOOST_TEST(all_.empty());
-  }
-
- private:
-  std::mutex lock_;
-  std::vector<std::string> all_;
-};
 
 struct FaultCase {
   std::string_view name;
@@ -54,12 +36,27 @@ struct FaultCase {
   }
 };
 
+/// A flip that is counted from the beginning of the message and not of its body.
+inline servers::Fault in_head(servers::Fault flip) {
+  flip.in_body = false;
+  return flip;
+}
+
 template <class Place, class Backend>
 struct FaultedOperation {
+  using Step = std::function<Result<void>()>;
+
   std::string_view name;
   /// On a location that holds an object of three pieces. An error of its own category says that what it says to have done is not so.
-  std::function<Result<void>(Place&, Backend&)> run;
-  std::chrono::steady_clock::duration longest;
+  std::function<Result<void>(Place&, Backend&)> run{};
+  std::chrono::steady_clock::duration longest{};
+  /// In place of `run`: what is done before the fault comes, with a handle that stays open. Returns what is done then, once.
+  std::function<Step(Place&, Backend&)> begin = {};
+
+  [[nodiscard]] Step begun(Place& place, Backend& backend) const {
+    if (begin) return begin(place, backend);
+    return [this, &place, &backend] { return run(place, backend); };
+  }
 };
 
 /// What must hold when an operation says to have succeeded.
@@ -75,6 +72,14 @@ bool in_the_end(Function&& succeeds) {
     if (succeeds()) return true;
   }
   return false;
+}
+
+/// What `make()` makes, before a fault. Throws: std::bad_expected_access.
+template <class Make>
+auto made_in_the_end(Make&& make) {
+  auto made = make();
+  for (int again = 0; again < 50 && !made; ++again) made = make();
+  return std::move(made).value();
 }
 
 /// Calls meet(case, operation, what it is in words, problems) for each of the cases with each operation, some side by side: they mostly
@@ -97,7 +102,7 @@ void meet_all(const std::vector<const FaultCase*>& cases, const std::vector<Oper
     }
   };
   std::vector<std::thread> threads;
-  for (int i = 0; i < 6; ++i) threads.emplace_back(work);
+  for (int i = 0; i < 8; ++i) threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
   problems.report();
 }

@@ -101,7 +101,8 @@ struct Wanted {
   long valid_until;
 };
 Wanted wanted(CertificateFlaw flaw) {
-  constexpr const char* own = "DNS:localhost,IP:127.0.0.1";
+  // libcurl leads *.localhost to this machine, and takes a wildcard only before two names.
+  constexpr const char* own = "DNS:localhost,DNS:s3.localhost,DNS:*.s3.localhost,IP:127.0.0.1";
   switch (flaw) {
     case CertificateFlaw::none: return {"server", own, true, day};
     case CertificateFlaw::wrong_host: return {"wrong_host", "DNS:other.invalid,IP:192.0.2.1", true, day};

@@ -11,11 +11,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <servers/boost_test.hpp>
 #include <servers/redis_server.hpp>
+#include <servers/tls_certificates.hpp>
+#include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unistd.h>
+#include <vector>
 
 // RedisStorage on one server: what stands in the server, what is left, and what is an error.
 
@@ -26,6 +31,22 @@ using namespace hybridbuffer::testing;
 using namespace std::chrono_literals;
 using hybridbuffer::servers::ServerTests;
 BOOST_TEST_GLOBAL_FIXTURE(ServerTests);
+
+/// What a server was asked since the last time: command → how often.
+std::map<std::string, std::int64_t> commands_since(servers::RedisConnection& raw) {
+  std::map<std::string, std::int64_t> all;
+  const std::string text = raw.expect({"INFO", "commandstats"}).text;
+  constexpr std::string_view begin{"cmdstat_"};
+  constexpr std::string_view calls{":calls="};
+  for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
+    at += begin.size();
+    const std::size_t end = text.find(calls, at);
+    all[text.substr(at, end - at)] = std::stoll(text.substr(end + calls.size()));
+  }
+  raw.expect({"CONFIG", "RESETSTAT"});
+  for (const char* own : {"info", "config|resetstat"}) all.erase(own);
+  return all;
+}
 
 }  // namespace
 
@@ -180,6 +201,87 @@ BOOST_AUTO_TEST_CASE(tls_is_verified_and_a_unix_socket_needs_none) {
   BOOST_TEST(message_of(RedisStorage{options}.check()) == "no error");
   options.database = 99;
   BOOST_TEST((message_of(RedisStorage{options}.check()).find("[invalid_argument]") != std::string::npos));
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_asks_clients_for_a_certificate_gets_it) {
+  servers::RedisServer secure{{.tls = true}};
+  secure.connection().expect({"CONFIG", "SET", "tls-auth-clients", "yes"});
+  RedisOptions options = options_for(secure.endpoint());
+  const std::string& authority = secure.endpoint().certificate_authority;
+  const std::string folder = authority.substr(0, authority.rfind('/') + 1);
+  options.servers.front().port = secure.endpoint().tls_port;
+  options.tls = {.enabled = true, .ca_file = authority, .certificate_file = folder + "server.pem", .key_file = folder + "server.key"};
+  options.retry.attempts = 2;
+
+  BOOST_TEST(message_of(RedisStorage{options}.check()) == "no error");
+  options.tls.certificate_file.clear();
+  options.tls.key_file.clear();
+  const auto refused = RedisStorage{options}.check();
+
+  BOOST_REQUIRE(!refused);  // after the handshake of TLS 1.3, so that it looks like a connection that ends
+  const bool is_documented = refused.error() == errc::unavailable || refused.error() == errc::permission;
+  BOOST_TEST(is_documented, refused.error().message());
+}
+
+BOOST_AUTO_TEST_CASE(only_documented_commands_reach_a_server_and_keys_are_removed_many_at_a_time) {
+  servers::RedisServer own{{.user = "spill", .password = "p", .database = 3}};
+  for (const std::chrono::milliseconds expiration : {std::chrono::milliseconds{1h}, 0ms}) {
+    RedisOptions options = options_for(own.endpoint());
+    options.expiration = expiration;
+    options.chunk_bytes = 64;
+    options.window_bytes = std::size_t{20} * 64;
+    const RedisStorage storage{options};
+    RedisBackend backend = storage.create_backend().value();
+    [[maybe_unused]] const auto of_fixture = commands_since(own.connection());
+    const Bytes bytes = content(std::size_t{300} * 64 - 5);
+
+    BOOST_REQUIRE(store(backend, bytes));
+    BOOST_REQUIRE(finish(backend.append(), content(5)));
+    BOOST_TEST(read_all(backend).value().size() == bytes.size() + 5);
+    Bytes window(100);
+    BOOST_TEST(backend.open_reader_at().value().read_at(50, window).value() == window.size());
+    BOOST_TEST(message_of(backend.touch()) == "no error");
+    {
+      auto abandoned = backend.create().value();
+      BOOST_REQUIRE(abandoned.write(content(1'000)));
+    }
+    std::set<std::string> allowed{"set", "get", "getrange", "pttl", "pexpire", "unlink", "echo", "auth", "select"};
+    if (expiration == 0ms) allowed.insert({"eval", "exists", "persist"});
+    for (const auto& [command, count] : commands_since(own.connection())) BOOST_TEST(allowed.contains(command), command << ": " << count);
+    BOOST_REQUIRE(backend.remove());
+    const auto removal = commands_since(own.connection());
+
+    BOOST_TEST(own.connection().keys().empty());
+    BOOST_TEST(removal.at("unlink") == 3);  // 300 chunks and a manifest, 128 in a command
+  }
+}
+
+BOOST_AUTO_TEST_CASE(no_more_idle_connections_are_kept_than_the_pool_may_hold) {
+  servers::RedisServer own;
+  RedisOptions options = options_for(own.endpoint());
+  options.pool_size = 2;
+  const RedisStorage storage{options};
+  {
+    std::vector<RedisBackend> many;
+    std::vector<RedisReader> open;
+    for (int i = 0; i < 6; ++i) {
+      many.push_back(storage.create_backend().value());
+      BOOST_REQUIRE(store(many.back(), content(1'000'000)));
+      open.push_back(many.back().open().value());
+      Bytes piece(100);
+      for (int chunk = 0; chunk < 3; ++chunk) {  // chunks are under way behind it
+        BOOST_REQUIRE(open.back().read(piece));
+        BOOST_REQUIRE(open.back().seek(65'536 * (chunk + 1), Whence::begin));
+      }
+    }
+    BOOST_TEST(own.connection().info("connected_clients") > 1 + 2);
+  }
+  // The server hears of it a moment later.
+  const auto clients = [&] { return own.connection().info("connected_clients") - 1; };
+  servers::wait_until([&] { return clients() <= 2; }, 20s, "connections to be closed", own.workspace());
+  BOOST_TEST(clients() > 0);
+  storage.trim();
+  servers::wait_until([&] { return clients() == 0; }, 20s, "all connections to be closed", own.workspace());
 }
 
 BOOST_AUTO_TEST_CASE(nobody_there_is_unavailable) {

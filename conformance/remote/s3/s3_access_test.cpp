@@ -1,3 +1,4 @@
+#include "../../support/forked_child.hpp"
 #include "s3_support.hpp"
 
 #include <hybridbuffer/backend/s3.hpp>
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <fcntl.h>
 #include <limits>
 #include <servers/boost_test.hpp>
 #include <servers/ceph_gateway.hpp>
@@ -17,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -49,8 +52,11 @@ using Bytes = std::vector<std::byte>;
 
 constexpr std::size_t part = std::size_t{5} << 20U;  // as the store wants it
 
+/// What libcurl leads to this machine.
+constexpr const char* dns_name = "s3.localhost";
+
 servers::CephGateway& gateway() {
-  static servers::CephGateway running{{.dns_name = "localhost"}};
+  static servers::CephGateway running{{.dns_name = dns_name}};
   return running;
 }
 
@@ -69,9 +75,13 @@ Bytes content(std::size_t size) {
 
 /// A storage behind a proxy of its own.
 struct Place {
-  Place() {
+  explicit Place(bool is_tls = false)
+      : proxy{{.protocol = servers::Protocol::http, .server_port = gateway().endpoint().port, .tls = is_tls}} {
     options.prefix = "access/" + detail::s3_random_name().value() + "/";
     options.part_bytes = options.range_bytes = part;
+    if (!is_tls) return;
+    options.endpoint.replace(0, 4, "https");
+    options.ca_file = proxy.certificate_authority();
   }
   [[nodiscard]] std::size_t left() {
     return gateway().connection().objects(options.prefix).size() + gateway().connection().uploads(options.prefix).size();
@@ -84,7 +94,7 @@ struct Place {
     return proxy.totals().requests - before;
   }
 
-  servers::FaultProxy proxy{{.protocol = servers::Protocol::http, .server_port = gateway().endpoint().port}};
+  servers::FaultProxy proxy;
   S3Options options = testing::options_for(gateway().endpoint(), proxy.port());
 };
 
@@ -125,45 +135,107 @@ S3Credentials expired_ones() { return {.access_key = "EXPIRED", .secret_key = "n
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(the_bucket_stands_in_the_host_name_of_every_request) {
-  Place place;
-  place.options.endpoint = "http://localhost:" + std::to_string(place.proxy.port());
-  place.options.addressing = S3Addressing::virtual_host;
-  place.options.prefix += "with blanks, ü + %2F/";
-  const std::string bucket = gateway().endpoint().bucket;
-  const auto by_host = place.proxy.arm(counter("Host: " + bucket + ".localhost:"));
-  std::vector<servers::FaultProxy::Armed> by_path;
-  for (const char* method : {"GET", "HEAD", "PUT", "POST", "DELETE"}) {
-    by_path.push_back(place.proxy.arm(counter(std::string{method} + " /" + bucket)));
-  }
-  const S3Storage storage{place.options};
-  const std::string lasting = "access/published, ü + %2F";
-  BOOST_REQUIRE(storage.check());
-  {
-    auto backend = storage.create_backend().value();
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1'000}, 2 * part + 1}) {
-      BOOST_TEST_CONTEXT(size << " bytes") {
-        const Bytes bytes = content(size);
-        const auto stored = store(backend, bytes);
-        BOOST_TEST_REQUIRE(stored.has_value(), (stored ? std::string{} : stored.error().message()));
-        BOOST_TEST(holds(backend, bytes));
-        BOOST_TEST(gateway().connection().objects(place.options.prefix).size() == 1U);  // that key, in that bucket
-
-        for (const PublishMode mode : {PublishMode::keep, PublishMode::replace}) BOOST_TEST(backend.publish(lasting, mode).has_value());
-        const auto published = gateway().connection().get(lasting);
-        BOOST_REQUIRE(published);
-        BOOST_TEST(std::ranges::equal(std::as_bytes(std::span{*published}), bytes));
-        gateway().connection().remove(lasting);
+  for (const bool is_tls : {false, true}) {
+    BOOST_TEST_CONTEXT((is_tls ? "over TLS" : "over plain http")) {
+      Place place{is_tls};
+      place.options.endpoint = (is_tls ? "https://" : "http://") + (dns_name + (":" + std::to_string(place.proxy.port())));
+      place.options.addressing = S3Addressing::virtual_host;
+      place.options.prefix += "with blanks, ü + %2F/";
+      const std::string bucket = gateway().endpoint().bucket;
+      const auto by_host = place.proxy.arm(counter("Host: " + bucket + "." + dns_name + ":"));
+      std::vector<servers::FaultProxy::Armed> by_path;
+      for (const char* method : {"GET", "HEAD", "PUT", "POST", "DELETE"}) {
+        by_path.push_back(place.proxy.arm(counter(std::string{method} + " /" + bucket)));
       }
-    }
-    const auto orphans = S3Storage{place.options}.orphans(-10s);
-    BOOST_REQUIRE(orphans);
-    BOOST_TEST(orphans->size() == 1U);
-  }
+      const S3Storage storage{place.options};
+      const std::string lasting = "access/published, ü + %2F";
+      const auto checked = storage.check();
+      BOOST_TEST_REQUIRE(checked.has_value(), (checked ? std::string{} : checked.error().message()));
+      {
+        auto backend = storage.create_backend().value();
+        for (const std::size_t size : {std::size_t{0}, std::size_t{1'000}, 2 * part + 1}) {
+          BOOST_TEST_CONTEXT(size << " bytes") {
+            const Bytes bytes = content(size);
+            const auto stored = store(backend, bytes);
+            BOOST_TEST_REQUIRE(stored.has_value(), (stored ? std::string{} : stored.error().message()));
+            BOOST_TEST(holds(backend, bytes));
+            BOOST_TEST(gateway().connection().objects(place.options.prefix).size() == 1U);  // that key, in that bucket
 
-  BOOST_TEST(place.left() == 0U);
-  BOOST_TEST(place.proxy.seen(by_host) == place.proxy.totals().requests);
-  for (const auto method : by_path) BOOST_TEST(place.proxy.seen(method) == 0U);
-  BOOST_TEST(place.proxy.seen(by_host) > 20U);
+            for (const PublishMode mode : {PublishMode::keep, PublishMode::replace}) BOOST_TEST(backend.publish(lasting, mode).has_value());
+            const auto published = gateway().connection().get(lasting);
+            BOOST_REQUIRE(published);
+            BOOST_TEST(std::ranges::equal(std::as_bytes(std::span{*published}), bytes));
+            gateway().connection().remove(lasting);
+          }
+        }
+        const auto orphans = S3Storage{place.options}.orphans(-10s);
+        BOOST_REQUIRE(orphans);
+        BOOST_TEST(orphans->size() == 1U);
+      }
+
+      BOOST_TEST(place.left() == 0U);
+      BOOST_TEST(place.proxy.seen(by_host) == place.proxy.totals().requests);
+      for (const auto method : by_path) BOOST_TEST(place.proxy.seen(method) == 0U);
+      BOOST_TEST(place.proxy.seen(by_host) > 20U);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_gateway_s_own_TLS_takes_the_bucket_in_the_host_name_and_its_certificate_must_cover_that) {
+  servers::CephGateway secure{{.tls = true, .dns_name = dns_name}};
+  const std::uint16_t port = secure.endpoint().port;
+  S3Options options = testing::options_for(secure.endpoint(), port);
+  options.endpoint = std::string{"https://"} + dns_name + ":" + std::to_string(port);
+  options.addressing = S3Addressing::virtual_host;
+  options.ca_file = secure.endpoint().certificate_authority;
+  options.part_bytes = options.range_bytes = part;
+  {
+    auto backend = S3Storage{options}.create_backend().value();
+    for (const std::size_t size : {std::size_t{1'000}, 2 * part + 1}) {
+      const auto stored = store(backend, content(size));
+      BOOST_TEST_REQUIRE(stored.has_value(), (stored ? std::string{} : stored.error().message()));
+      BOOST_TEST(holds(backend, content(size)));
+      BOOST_TEST(secure.connection().objects().size() == 1U);  // of the bucket, by its path
+    }
+  }
+  BOOST_TEST(secure.connection().objects().empty());
+  BOOST_TEST(secure.connection().uploads().empty());
+
+  S3Options uncovered = options;
+  uncovered.bucket = "two.labels";
+  const auto refused = S3Storage{uncovered}.check();
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST((refused.error() == errc::permission), refused.error().message());
+  uncovered = options;
+  uncovered.ca_file.clear();
+  const auto untrusted = S3Storage{uncovered}.check();
+  BOOST_REQUIRE(!untrusted);
+  BOOST_TEST((untrusted.error() == errc::permission), untrusted.error().message());
+}
+
+// Neither a connection nor what libcurl wakes itself with. A program gives those numbers to files of its own later.
+BOOST_AUTO_TEST_CASE(what_is_printed_to_a_standard_descriptor_that_was_closed_goes_to_no_store) {
+  for (const bool is_tls : {false, true}) {
+    for (const int first_closed : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+      const Place place{is_tls};
+      const S3Storage storage{place.options};
+
+      const int first_failure = testing::first_failure_in_forked_child([&](auto holds_true) {
+        for (int standard = first_closed; standard <= STDERR_FILENO; ++standard) ::close(standard);
+        auto backend = storage.create_backend();
+        holds_true(backend && store(*backend, content(1'000)));
+        for (int standard = first_closed; standard <= STDERR_FILENO; ++standard) holds_true(::write(standard, "a message", 9) == -1);
+        holds_true(backend && holds(*backend, content(1'000)));
+        // The program opens files there, and goes on: they stay its own.
+        while (::open("/dev/null", O_RDWR | O_CLOEXEC) < STDERR_FILENO) {}
+        holds_true(backend && backend->remove());
+        storage.trim();
+        for (int standard = first_closed; standard <= STDERR_FILENO; ++standard) holds_true(::write(standard, "a message", 9) == 9);
+      });
+
+      BOOST_TEST(first_failure == 0, (is_tls ? "TLS" : "http") << " from " << first_closed << ": check " << first_failure);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_clock_that_is_hours_off_is_noticed_once_and_the_stores_taken) {
@@ -348,5 +420,24 @@ BOOST_AUTO_TEST_CASE(the_example_of_the_page_runs_and_leaves_nothing) {
   BOOST_TEST(gateway().connection().objects("app/").empty());
   BOOST_TEST(gateway().connection().uploads("app/").empty());
   BOOST_TEST(gateway().connection().objects("reports/").size() == 1U);  // what it published
+}
+
+BOOST_AUTO_TEST_CASE(hybrid_spool_spills_into_s3_and_leaves_nothing) {
+  const servers::S3Endpoint& endpoint = gateway().endpoint();
+  const std::vector<std::string> environment{"AWS_ACCESS_KEY_ID=" + endpoint.access_key, "AWS_SECRET_ACCESS_KEY=" + endpoint.secret_key};
+  Place place;
+  place.options.prefix = "spool/";
+  const auto stored = place.proxy.arm(counter("PUT /" + endpoint.bucket + "/spool/hybridbuffer-"));
+  const std::string url = "s3://" + endpoint.bucket + "/spool/?endpoint=http://127.0.0.1:" + std::to_string(place.proxy.port());
+  const std::string pipe = "yes 0123456789 | head -c 15000000 | '" HYBRID_SPOOL "' --memory 1M --soak --storage '" + url + "' | cksum; ";
+  const std::string plain = "yes 0123456789 | head -c 15000000 | cksum";
+
+  const std::string sums = servers::run_program(gateway().workspace(), {"/bin/sh", "-c", pipe + plain}, environment, 240s);
+
+  const std::size_t middle = sums.size() / 2;
+  BOOST_TEST(!sums.empty());
+  BOOST_TEST(sums.substr(0, middle) == sums.substr(middle));
+  BOOST_TEST(place.proxy.seen(stored) > 1U);  // it went through the store
+  BOOST_TEST(place.left() == 0U);
 }
 #endif

@@ -1,16 +1,22 @@
+#include "../../support/forked_child.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <hybridbuffer/backend/s3.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <netinet/in.h>
 #include <servers/fault_proxy.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 
 // Where credentials are found. The services are a proxy without a server, which answers as it is told.
@@ -49,6 +55,32 @@ struct Environment {
                                           "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
                                           "AWS_EC2_METADATA_SERVICE_ENDPOINT"};
   std::string file = "/tmp/hybridbuffer-credentials-" + std::to_string(::getpid());
+};
+
+/// The kernel accepts, nobody answers.
+struct SilentService {
+  SilentService() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof(address);
+    BOOST_REQUIRE(::bind(listener, reinterpret_cast<const sockaddr*>(&address), length) == 0 && ::listen(listener, 1) == 0);
+    BOOST_REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+    port = address.sin_port;
+  }
+  SilentService(const SilentService&) = delete;
+  SilentService& operator=(const SilentService&) = delete;
+  ~SilentService() { ::close(listener); }
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(ntohs(port)) + "/"; }
+  [[nodiscard]] bool is_peer_of(int descriptor) const {
+    sockaddr_in address{};
+    socklen_t length = sizeof(address);
+    return ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0 && address.sin_family == AF_INET &&
+           address.sin_port == port;
+  }
+
+  int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  in_port_t port = 0;  // as it stands in an address
 };
 
 constexpr std::string_view lent =
@@ -156,23 +188,46 @@ BOOST_AUTO_TEST_CASE(a_service_that_hangs_or_babbles_is_no_source) {
   environment.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:" + std::to_string(service.port()) + "/");
   service.arm(faults::answer(faults::http("200 OK", R"({"AccessKeyId" : 7})")));
   const auto babbled = credentials_from_container(1s);
-  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);  // the kernel accepts, nobody answers
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  BOOST_REQUIRE(::bind(silent, reinterpret_cast<const sockaddr*>(&address), length) == 0 && ::listen(silent, 1) == 0);
-  BOOST_REQUIRE(::getsockname(silent, reinterpret_cast<sockaddr*>(&address), &length) == 0);
-  environment.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/");
+  const SilentService silent;
+  environment.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", silent.url());
   const auto begin = std::chrono::steady_clock::now();
   const auto hung = credentials_from_container(300ms);
-  ::close(silent);
 
   BOOST_REQUIRE(!babbled);
   BOOST_TEST((babbled.error() == errc::io));
   BOOST_REQUIRE(!hung);
   BOOST_TEST((hung.error() == errc::timeout));
   BOOST_TEST((std::chrono::steady_clock::now() - begin < 10s));  // it ends; not how soon on a busy machine
+}
+
+BOOST_AUTO_TEST_CASE(the_connection_to_a_service_is_no_standard_descriptor_and_inherited_by_no_program) {
+  Environment environment;
+  const SilentService silent;
+  environment.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", silent.url());
+
+  const int first_failure = testing::first_failure_in_forked_child([&](auto holds) {
+    for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(standard);
+    std::atomic<bool> ends{false};
+    std::set<int> seen;
+    bool inherited = false;
+    std::thread watcher{[&] {
+      while (!ends) {
+        for (int descriptor = 0; descriptor < 64; ++descriptor) {
+          if (!silent.is_peer_of(descriptor)) continue;
+          seen.insert(descriptor);
+          inherited = inherited || (::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) == 0;
+        }
+      }
+    }};
+    holds(!credentials_from_container(700ms));
+    ends = true;
+    watcher.join();
+    holds(!seen.empty());
+    holds(seen.empty() || *seen.begin() > STDERR_FILENO);
+    holds(!inherited);
+  });
+
+  BOOST_TEST(first_failure == 0);
 }
 
 BOOST_AUTO_TEST_CASE(credentials_are_fetched_anew_before_they_expire_and_not_at_every_request) {

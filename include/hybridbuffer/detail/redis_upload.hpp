@@ -80,10 +80,14 @@ class RedisUpload {
     if (!filling_.empty()) {
       if (auto sent = send(filling_); !sent) return sent;
     }
-    if (next_ != first_) last_watch_.ask(pipeline_, location_->chunk_key(generation_, first_));
+    if (next_ != first_) ask_for_first();
     if (auto waited = wait_until(0); !waited) return waited;
-    pipeline_.drive(location_->deadline(), [&] { return !last_watch_.is_under_way(); });
-    if (last_watch_.is_due(location_->place().lease())) {
+    bool is_due = is_first_due();
+    if (last_watch_.is_gone()) {  // or it was looked for before it was there: the server refused the chunk at first
+      ask_for_first();
+      is_due = is_first_due();
+    }
+    if (is_due) {
       if (auto refreshed = refresh_mine(); !refreshed) return refreshed;
     }
     if (last_watch_.is_gone()) return failure(errc::corrupted, "close a writer to Redis", "its chunks have expired or were evicted");
@@ -190,6 +194,11 @@ class RedisUpload {
     return {};
   }
 
+  void ask_for_first() { last_watch_.ask(pipeline_, location_->chunk_key(generation_, first_)); }
+  [[nodiscard]] bool is_first_due() {
+    pipeline_.drive(location_->deadline(), [&] { return !last_watch_.is_under_way(); });
+    return last_watch_.is_due(location_->place().lease());
+  }
   [[nodiscard]] Result<void> refresh_mine() {
     if (auto waited = wait_until(0); !waited) return waited;
     return refresh_keys(pipeline_, *location_, {{generation_, first_, next_ - first_}}, 0, location_->place().lease());

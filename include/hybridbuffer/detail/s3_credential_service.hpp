@@ -3,6 +3,7 @@
 #include <hybridbuffer/backend/s3_credentials.hpp>
 #include <hybridbuffer/detail/s3_error.hpp>
 #include <hybridbuffer/detail/s3_text.hpp>
+#include <hybridbuffer/detail/system_calls.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 #include <utility>
 
 /// \file
@@ -57,7 +59,11 @@ namespace hybridbuffer::inline v0_1::detail {
     }
     return size * count;
   };
+  const auto open = +[](void* /*nobody*/, curlsocktype /*purpose*/, curl_sockaddr* address) -> curl_socket_t {
+    return system_calls::beyond_standard(::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
+  };
   ::curl_easy_setopt(easy.get(), CURLOPT_URL, url.c_str());
+  ::curl_easy_setopt(easy.get(), CURLOPT_OPENSOCKETFUNCTION, open);
   ::curl_easy_setopt(easy.get(), CURLOPT_PROTOCOLS_STR, "http,https");
   ::curl_easy_setopt(easy.get(), CURLOPT_CUSTOMREQUEST, method);
   ::curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());

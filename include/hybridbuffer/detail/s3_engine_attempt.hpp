@@ -192,6 +192,10 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   }
   if (code != CURLE_OK) {
     if (call.out_of_memory) return fail_attempt(place, call, {errc::no_space, false}, curl_native, "out of memory");
+    // It says the same of a scheme that it does not know; but then it does not connect.
+    if (code == CURLE_UNSUPPORTED_PROTOCOL && call.connected) {
+      return fail_attempt(place, call, {errc::unavailable, true}, curl_native, "the answer is not HTTP");
+    }
     return fail_attempt(place, call, failure_of_curl(code), curl_native, {});  // CURLE_WRITE_ERROR: longer than any answer of S3, `io`
   }
   if (!call.answer.head_is_whole) return fail_attempt(place, call, {errc::unavailable, true}, http_native, "the answer was cut");

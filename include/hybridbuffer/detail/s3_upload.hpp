@@ -258,8 +258,10 @@ class S3Upload {
     if (filling_) filling_->bytes.sign(call, md5);
     may_exist_ = true;
     auto run = lease_.engine().run(*place_, call, deadline());
-    const bool is_refused = !run && call.failures <= 1 && !call.out_of_memory && !run.error().is_indeterminate();
-    if (is_refused) may_exist_ = false;  // the store, or nobody, said no
+    constexpr long first_refusal = 400;
+    const bool is_answered = !call.connected || call.answer.status >= first_refusal;  // by the store, or there was nobody to store it
+    const bool is_refused = !run && call.failures <= 1 && !call.out_of_memory && !run.error().is_indeterminate() && is_answered;
+    if (is_refused) may_exist_ = false;
     if (!run) return std::unexpected{std::move(run).error()};
     if (call.answer.etag.empty()) return look(deadline());
     return std::move(call.answer.etag);

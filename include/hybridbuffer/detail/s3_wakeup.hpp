@@ -1,12 +1,15 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <curl/curl.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <memory>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 #include <vector>
 
 namespace hybridbuffer::inline v0_1::detail {
@@ -36,16 +39,36 @@ namespace hybridbuffer::inline v0_1::detail {
   return found;
 }
 
-/// curl_multi_init() whose descriptors are closed on exec. libcurl 7.88 neither sets that nor names them, so they are what is new: a pair
-/// that another thread makes at the very same moment, non-blocking and to be inherited, would be taken for them.
+/// How many of the standard descriptors are open.
+[[nodiscard]] inline unsigned open_standard_descriptors() noexcept {
+  unsigned count = 0;
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) count += ::fcntl(standard, F_GETFD) >= 0 ? 1 : 0;
+  return count;
+}
+
+/// curl_multi_init() whose descriptors are closed on exec and are no standard ones, which a program that runs with those closed may give
+/// to a file of its own later: libcurl would wait for that file, and close it in the end.
+///
+/// libcurl 7.88 neither sets that nor names its descriptors, so they are what is new: a pair that another thread makes at the very same
+/// moment, non-blocking and to be inherited, would be taken for them.
+/// Returns: null for want of memory or of descriptors. Errors: std::bad_alloc.
 [[nodiscard]] inline CURLM* make_multi() {
-  const std::vector<int> before = inherited_socket_pairs();
-  CURLM* const multi = ::curl_multi_init();
-  if (multi == nullptr) return nullptr;
-  for (const int descriptor : inherited_socket_pairs()) {
-    if (std::find(before.begin(), before.end(), descriptor) == before.end()) ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  struct Free {
+    void operator()(CURLM* multi) const noexcept { ::curl_multi_cleanup(multi); }
+  };
+  std::array<std::unique_ptr<CURLM, Free>, 3> all;  // those that took standard ones hold them until one has none
+  for (auto& made : all) {
+    const std::vector<int> before = inherited_socket_pairs();
+    const unsigned standard_before = open_standard_descriptors();
+    made.reset(::curl_multi_init());
+    if (made == nullptr) return nullptr;
+    const bool took_none = open_standard_descriptors() == standard_before;
+    for (const int descriptor : inherited_socket_pairs()) {
+      if (std::find(before.begin(), before.end(), descriptor) == before.end()) ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    }
+    if (took_none) return made.release();
   }
-  return multi;
+  return all.back().release();  // another thread opens and closes them all the time
 }
 
 }  // namespace hybridbuffer::inline v0_1::detail
