@@ -8,9 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
-
 #include <servers/redis_cluster.hpp>
+#include <servers/redis_sentinel.hpp>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -19,7 +20,8 @@
 #include <utility>
 #include <vector>
 
-// The conformance clauses on RedisBackend, with a cluster of three masters whose slots move all the time.
+// The conformance clauses on RedisBackend, with a cluster of three masters whose slots move all the time; with
+// HYBRIDBUFFER_TEST_REDIS_ENGINE=sentinel on the replica that sentinels have made the master, since its own was killed.
 
 namespace {
 
@@ -27,19 +29,26 @@ using namespace hybridbuffer;
 
 constexpr std::size_t nodes = 3;
 std::string variable_of(std::size_t node) { return "HYBRIDBUFFER_TEST_REDIS_NODE_" + std::to_string(node); }
+std::string sentinel_variable_of(std::size_t sentinel) { return "HYBRIDBUFFER_TEST_REDIS_SENTINEL_" + std::to_string(sentinel); }
+
+/// Those that the program's first process started, for the processes that it starts.
+template <class NameOf>
+std::vector<servers::RedisEndpoint> endpoints(NameOf&& name_of) {
+  std::vector<servers::RedisEndpoint> all;
+  while (auto one = servers::RedisEndpoint::from_environment(name_of(all.size()).c_str())) all.push_back(*std::move(one));
+  return all;
+}
 
 /// Looks at the store past the backend. Without a proxy, which a redirection would lead past, and so without faults.
 class Harness {
  public:
-  static constexpr std::string_view name = "RedisBackend on a cluster";
+  static constexpr std::string_view name = "RedisBackend on a cluster, or a master that sentinels know";
   std::uint64_t chunk_size = std::uint64_t{64} * 1024;
   static constexpr conformance::CrashResidue crash_residue = conformance::CrashResidue::expires;
   static constexpr std::chrono::seconds max_lifetime{3600};
 
   Harness() {
-    for (std::size_t node = 0; node < nodes; ++node) {
-      connections_.emplace_back(*servers::RedisEndpoint::from_environment(variable_of(node).c_str()));
-    }
+    for (servers::RedisEndpoint& node : endpoints(variable_of)) connections_.emplace_back(std::move(node));
     storage_ = RedisStorage{options()};
   }
   Harness(const Harness&) = delete;
@@ -98,6 +107,11 @@ class Harness {
   [[nodiscard]] RedisOptions options() const {
     const servers::RedisEndpoint& seed = connections_.front().endpoint();
     RedisOptions options{.servers = {{seed.host, seed.port}}, .prefix = prefix_};
+    if (const auto sentinels = endpoints(sentinel_variable_of); !sentinels.empty()) {
+      options.servers.clear();
+      for (const servers::RedisEndpoint& one : sentinels) options.servers.push_back({one.host, one.port});
+      options.sentinel_master = servers::RedisSentinel::master_name;
+    }
     options.expiration = max_lifetime;
     options.chunk_bytes = static_cast<std::size_t>(chunk_size);
     options.window_bytes = std::max<std::size_t>(4 * options.chunk_bytes, 4096);
@@ -145,8 +159,26 @@ class Harness {
 
 }  // namespace
 
+namespace {
+
+bool is_sentinel() {
+  const char* const engine = std::getenv("HYBRIDBUFFER_TEST_REDIS_ENGINE");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  return engine != nullptr && std::string_view{engine} == "sentinel";
+}
+
+int run_behind_sentinels(int count, char** arguments) {
+  servers::RedisSentinel setup;
+  setup.wait_for_master_other_than(setup.kill_master());
+  setup.connection().endpoint().to_environment(variable_of(0).c_str());
+  for (std::size_t i = 0; i < setup.sentinels().size(); ++i) setup.sentinels()[i].to_environment(sentinel_variable_of(i).c_str());
+  return conformance::run_program<Harness>(count, arguments);
+}
+
+}  // namespace
+
 int main(int count, char** arguments) {
   if (servers::RedisEndpoint::from_environment(variable_of(0).c_str())) return conformance::run_program<Harness>(count, arguments);
+  if (is_sentinel()) return run_behind_sentinels(count, arguments);
   servers::RedisCluster cluster;
   for (std::size_t node = 0; node < nodes; ++node) cluster.endpoint(node).to_environment(variable_of(node).c_str());
   std::string failed;
