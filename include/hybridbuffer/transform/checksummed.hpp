@@ -206,10 +206,10 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
       if (auto right = check_size(*inner, *object->table); !right) return std::unexpected{std::move(right).error()};
       return without_bad_alloc([&]() -> Result<Handle> {
         detail::ChecksumView view{object->table};
-        if constexpr (requires(std::unique_ptr<std::atomic_flag> lock) { Handle{*std::move(inner), view, std::move(lock)}; }) {
-          return Handle{*std::move(inner), std::move(view), std::make_unique<std::atomic_flag>()};
+        if constexpr (requires(std::unique_ptr<std::atomic_flag> lock) { Handle{*std::move(inner), view, std::move(lock), true}; }) {
+          return Handle{*std::move(inner), std::move(view), std::make_unique<std::atomic_flag>(), this->keeps_secrets()};
         } else {
-          return Handle{*std::move(inner), std::move(view)};
+          return Handle{*std::move(inner), std::move(view), this->keeps_secrets()};
         }
       });
     });

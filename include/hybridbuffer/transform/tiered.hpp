@@ -177,7 +177,7 @@ class TieredBackend
       if (!object) return std::unexpected{std::move(object).error()};
       const auto there = is_there(*object);
       if (!there) return std::unexpected{there.error()};
-      auto assembly = std::make_unique<Assembly>(tiers_, attic_, *there ? **object : Extents{});
+      auto assembly = std::make_unique<Assembly>(tiers_, attic_, *there ? **object : Extents{}, this->keeps_secrets());
       const std::uint64_t size = assembly->extents().size();
       return Writer{*std::move(state), std::move(assembly), max_object_size_ - std::min(size, max_object_size_)};
     });
@@ -273,7 +273,7 @@ class TieredStorage {
   [[nodiscard]] Result<Backend> create_backend() const {
     if (tiers_ == nullptr) return failure(errc::closed, "use a tiered storage that was moved from");
     try {
-      if constexpr (detail::declares_at_run_time<First> || detail::declares_at_run_time<Second>) {
+      if constexpr (Declared::asks) {
         const auto first = tiers_->first.create_backend();
         if (!first) return std::unexpected{first.error()};
         const auto second = tiers_->second.create_backend();
@@ -307,7 +307,7 @@ class TieredStorage {
  private:
   using Tiers = detail::Tiers<FirstStorage, SecondStorage>;
   struct Declared : Declares {
-    using Declares::Declares;
+    static constexpr bool asks = Declares::asks_inner;
     Declared() = default;
     Declared(const First& first, const Second& second) : Declares{first, second} {}
   };
