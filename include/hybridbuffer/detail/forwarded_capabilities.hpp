@@ -100,6 +100,10 @@ class ForwardedCapabilities {
   {
     if constexpr (asks_inner) told_ = {Rule::declared(capabilities_of(inner)...), (always_secret || ... || secrecy_of(inner))};
   }
+  /// For who could not make all of them. One that is null declares what is known of it at compile time, else nothing; it may keep secrets.
+  explicit constexpr ForwardedCapabilities(const Inner*... inner) noexcept
+    requires(asks_inner)
+      : told_{Rule::declared(known_of(inner)...), (always_secret || ... || (inner == nullptr || secrecy_of(*inner)))} {}
 
   /// What the requires-clause of an optional member asks: whether it exists.
   [[nodiscard]] static constexpr bool may(Capability member) { return Rule::declared(possible_capabilities<Inner>()...).has(member); }
@@ -111,6 +115,13 @@ class ForwardedCapabilities {
   }
 
  private:
+  template <class B>
+  [[nodiscard]] static constexpr Capabilities known_of(const B* inner) noexcept {
+    if (inner != nullptr) return capabilities_of(*inner);
+    if constexpr (declares_at_run_time<B>) return {};
+    else return possible_capabilities<B>();
+  }
+
   [[no_unique_address]] std::conditional_t<asks_inner, Told, Nothing> told_;
 };
 
