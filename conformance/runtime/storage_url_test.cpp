@@ -146,6 +146,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_place_is_an_error_that_names_what_is_wrong) {
 BOOST_AUTO_TEST_CASE(a_place_that_cannot_be_used_is_an_error_at_once) {
   BOOST_TEST((code_of(storage_from_url("file:///no/such/place")) == errc::not_found));
   BOOST_TEST((code_of(storage_from_url("file:///dev/null")) == errc::not_found));
+  BOOST_TEST(!storage_from_url("file:///proc").has_value());  // a directory, of a superuser writable, in which nobody makes a file
 }
 
 BOOST_AUTO_TEST_SUITE_END()
