@@ -153,8 +153,9 @@ inline constexpr BackendTable BackendTable::closed{
 ///
 /// Has every optional member; one that is not declared answers `unsupported`. A default-constructed or moved-from one holds nothing,
 /// declares nothing and answers `closed`.
-/// Cost:    an indirect call. Holds backends of up to 48 bytes (those of the library are smaller) and handles of usual size in itself;
-///          what is larger costs one allocation, whose failure is `no_space`.
+/// Cost:    an indirect call. Holds backends of up to 48 bytes and handles of usual size in itself; what is larger costs one allocation,
+///          whose failure is `no_space`. Files and memory fit, and so do checksummed() and retrying() before them; encrypted() and
+///          compressed() do not. `holds_inline` tells.
 /// Threads: those of the held backend, which are those of every backend.
 class AnyBackend {
   using Held = detail::Erased<detail::BackendTable, 48>;
