@@ -125,6 +125,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
            {"open:?encrypt_key_file=/nowhere", "means nothing without 'encrypt'"},
            {"open:?checksum=md5", "'checksum'"},
            {"open:?checksum=crc32c&checksum_chunk=0", "'checksum_chunk'"},
+           {"open:?checksum=crc32c&checksum_chunk=16777217", "'checksum_chunk'"},
+           {"open:?checksum=crc32c&checksum_chunk=4294967295", "'checksum_chunk'"},
            {"open:?retry=0", "'retry'"},
            {"open:?retry=often", "'retry'"},
            {"open:?retry=2&retry_deadline=soon", "'retry_deadline'"},
