@@ -15,7 +15,7 @@ namespace hybridbuffer::inline v0_1 {
 ///
 /// Errors: `invalid_argument` for a host, a path that is missing or relative, a parameter that is wrong; those of
 ///         FileStorage::create_backend and those of making a file there, which is let go of, because a place that cannot be used is an
-///         error now and not at the first spill.
+///         error now and not at the first spill. One that is full is none: there may be room by then.
 [[nodiscard]] inline StorageScheme file_scheme(FileOptions defaults = {}) {
   return {.name = "file",
           .parameters = {"prefix", "max_bytes", "reserve_ahead", "recycled_files", "recycled_bytes", "sync_on_publish"},
@@ -37,7 +37,8 @@ namespace hybridbuffer::inline v0_1 {
             FileStorage storage{std::move(options)};
             auto location = storage.create_backend();
             if (!location) return std::unexpected{std::move(location).error()};
-            if (auto file = location->create(); !file) return std::unexpected{std::move(file).error()};  // some only look like a place
+            const auto file = location->create();  // some only look like a place
+            if (!file && file.error() != errc::no_space) return std::unexpected{file.error()};
             return storage;
           }};
 }
