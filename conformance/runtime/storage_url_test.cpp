@@ -1,3 +1,4 @@
+#include "../support/system_faults.hpp"
 #include "tagging_storage.hpp"
 
 #include <hybridbuffer/hybrid_buffer.hpp>
@@ -5,6 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -146,6 +148,21 @@ BOOST_AUTO_TEST_CASE(a_wrong_place_is_an_error_that_names_what_is_wrong) {
 BOOST_AUTO_TEST_CASE(a_place_that_cannot_be_used_is_an_error_at_once) {
   BOOST_TEST((code_of(storage_from_url("file:///no/such/place")) == errc::not_found));
   BOOST_TEST((code_of(storage_from_url("file:///dev/null")) == errc::not_found));
+  BOOST_TEST(!storage_from_url("file:///proc").has_value());       // a directory, of a superuser writable, in which nobody makes a file
+  const SystemFaults faults{SystemCall::open_at, EROFS, true, 2};  // behind that of the directory
+  BOOST_TEST((code_of(storage_from_url("file:///var/tmp")) == errc::permission));
+  BOOST_TEST(faults.fired() >= 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_place_that_is_full_may_have_room_when_it_is_needed) {
+  const auto place = [] {
+    const SystemFaults faults{SystemCall::open_at, ENOSPC, true, 2};
+    auto made = storage_from_url("file:///var/tmp");
+    BOOST_TEST(faults.fired() >= 1U);
+    return made;
+  }();
+  BOOST_TEST_REQUIRE(place.has_value());
+  BOOST_TEST((keep(*place, 100) == errc{}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

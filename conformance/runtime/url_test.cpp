@@ -139,6 +139,19 @@ UrlParameters query(std::string_view text) { return UrlParameters::parse(text).v
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(of_many_parameters_each_keeps_its_place_and_none_stands_twice) {
+  std::string text;
+  constexpr int count = 20'000;
+  for (int i = 0; i != count; ++i) text += "p" + std::to_string(i) + "=" + std::to_string(i) + (i + 1 == count ? "" : "&");
+
+  const UrlParameters parameters = query(text);
+  BOOST_TEST_REQUIRE(parameters.all().size() == std::size_t{count});
+  for (int i = 0; i != count; ++i) BOOST_TEST_REQUIRE(parameters.all()[static_cast<std::size_t>(i)].name == "p" + std::to_string(i));
+  const auto twice = UrlParameters::parse(text + "&p7=1");
+  BOOST_TEST_REQUIRE(!twice.has_value());
+  BOOST_TEST(twice.error().message().find("parameter 'p7': given twice") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_right_url_is_taken_apart_and_decoded) {
   for (const Taken& expected : right) {
     BOOST_TEST_CONTEXT(expected.text) {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -439,10 +440,16 @@ BOOST_AUTO_TEST_CASE(a_store_whose_erased_handles_tell_no_size_is_read) {
   BOOST_TEST(holds(location, content));
 }
 
-BOOST_AUTO_TEST_CASE(chunks_of_no_bytes_are_refused) {
-  const auto made = checksummed(MemoryStorage{}, {.chunk_bytes = 0}).create_backend();
-  BOOST_REQUIRE(!made);
-  BOOST_TEST((made.error() == errc::invalid_argument));
+BOOST_AUTO_TEST_CASE(chunks_of_no_bytes_and_of_more_than_any_reader_should_take_are_refused) {
+  for (const std::uint32_t bytes : {std::uint32_t{0}, ChecksumOptions::most_chunk + 1, ~std::uint32_t{0}}) {
+    const auto made = checksummed(MemoryStorage{}, {.chunk_bytes = bytes}).create_backend();
+    BOOST_REQUIRE(!made);
+    BOOST_TEST((made.error() == errc::invalid_argument));
+    BOOST_TEST(made.error().message().find("chunk_bytes") != std::string::npos);
+  }
+  for (const std::uint32_t bytes : {std::uint32_t{1}, ChecksumOptions::most_chunk}) {
+    BOOST_TEST(checksummed(MemoryStorage{}, {.chunk_bytes = bytes}).create_backend().has_value());
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

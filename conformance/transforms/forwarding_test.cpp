@@ -1,5 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
+#include <hybridbuffer/backend/any.hpp>
 #include <hybridbuffer/backend/file.hpp>
 #include <hybridbuffer/backend/memory.hpp>
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
@@ -67,6 +68,26 @@ static_assert(has_shrink<Wrapper<NoMap, MemoryBackend>> && !has_shrink<Wrapper<N
 static_assert(has_shrink<Wrapper<NoMap, NothingAtRunTime>>, "whatever may be declared at run time is there to be called");
 static_assert(detail::declares_at_compile_time<Wrapper<NoMap, Minimal>> && detail::declares_at_run_time<Wrapper<NoMap, SomeAtRunTime>>);
 static_assert(std::is_empty_v<ForwardedCapabilities<NoMap, FileBackend>>, "what is known at compile time takes no room");
+
+/// Keeps secrets, as one knows at compile time; and as it says itself.
+struct Secret : Minimal {
+  using Minimal::Minimal;
+  [[nodiscard]] static constexpr bool keeps_secrets() noexcept { return true; }
+};
+struct MaybeSecret : Minimal {
+  explicit MaybeSecret(bool is_secret) : secret{is_secret} {}
+  [[nodiscard]] bool keeps_secrets() const noexcept { return secret; }
+  bool secret;
+};
+struct SecretRule : NoMap {
+  [[nodiscard]] static constexpr bool keeps_secrets() noexcept { return true; }
+};
+static_assert(Wrapper<NoMap, Secret>::keeps_secrets() && !Wrapper<NoMap, Minimal>::keeps_secrets());
+static_assert(Wrapper<SecretRule, Minimal>::keeps_secrets() && Wrapper<SecretRule, MaybeSecret>::keeps_secrets());
+static_assert(Pair<Pair<Secret, Minimal>, Minimal>::keeps_secrets(), "however deep");
+static_assert(Pair<Minimal, Secret>::keeps_secrets() && Pair<Secret, MaybeSecret>::keeps_secrets());
+static_assert(detail::tells_secrecy_at_run_time<Wrapper<NoMap, MaybeSecret>>);
+static_assert(detail::declares_at_compile_time<Wrapper<NoMap, MaybeSecret>>);
 static_assert(Pair<FileBackend, Minimal>::capabilities() == Capabilities{});
 static_assert(detail::declares_at_run_time<Pair<FileBackend, SomeAtRunTime>>);
 
@@ -96,6 +117,26 @@ BOOST_AUTO_TEST_CASE(of_two_inner_backends_one_at_run_time_is_enough) {
   const Pair<MemoryBackend, SomeAtRunTime> pair{memory, some};
 
   BOOST_TEST((pair.capabilities() == MemoryBackend::capabilities().common_with(testing::SomeAtRunTime::declared())));
+}
+
+BOOST_AUTO_TEST_CASE(a_wrapper_keeps_secrets_when_the_backend_in_it_says_so) {
+  for (const bool secret : {true, false}) {
+    const Wrapper<NoMap, MaybeSecret> wrapper{MaybeSecret{secret}};
+    const Pair<Minimal, MaybeSecret> pair{Minimal{}, MaybeSecret{secret}};
+    const AnyBackend any{MaybeSecret{secret}};
+    const Wrapper<NoMap, AnyBackend> again{AnyBackend{MaybeSecret{secret}}};
+
+    BOOST_TEST(wrapper.keeps_secrets() == secret);
+    BOOST_TEST(pair.keeps_secrets() == secret);
+    BOOST_TEST(any.keeps_secrets() == secret);
+    BOOST_TEST(again.keeps_secrets() == secret);
+  }
+  BOOST_TEST(AnyBackend{Secret{}}.keeps_secrets());
+  AnyBackend any{Secret{}};
+  const AnyBackend moved = std::move(any);
+  BOOST_TEST(moved.keeps_secrets());
+  BOOST_TEST(!any.keeps_secrets());  // NOLINT(bugprone-use-after-move): it holds nothing
+  BOOST_TEST(!AnyBackend{}.keeps_secrets());
 }
 
 BOOST_AUTO_TEST_CASE(what_the_wrapper_declares_at_run_time_survives_a_move) {

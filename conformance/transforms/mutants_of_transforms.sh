@@ -14,7 +14,7 @@ mutant deadline-ignored transform/retry_policy.hpp 'if (elapsed > options.deadli
 mutant reopened-at-the-start transform/retrying_handles.hpp 'if (auto moved = move_to_position(*opened); !moved) return moved;' '' retrying
 mutant reads-on-in-another-object transform/retrying_handles.hpp 'if (!same_handle && location.version() == version_) {' 'if (!same_handle) {' retrying
 mutant definite-after-a-lost-answer transform/retrying_writer.hpp 'return unclear ? std::unexpected{*unclear} : done;' 'return done;' retrying
-mutant kept-bytes-lost transform/retrying_writer.hpp 'return inner_->write(std::span<const std::byte>{*kept_});' 'return {};' retrying
+mutant kept-bytes-lost transform/retrying_writer.hpp 'return inner_->write(kept_->bytes());' 'return {};' retrying
 mutant second-extent-at-a-wrong-offset transform/tiered_handles.hpp 'extent.offset + (position_ - extent.begin)' 'extent.offset + position_' tiered
 mutant bytes-lost-on-the-way detail/tiered_assembly.hpp 'if (!opened || kept_.empty()) return opened;' 'return opened;' tiered
 mutant every-failure-moves-over detail/tiered_assembly.hpp 'code == errc::no_space ||' 'code == errc::io || code == errc::no_space ||' tiered

@@ -4,6 +4,7 @@
 #include "fake_time.hpp"
 #include "scripted_backend.hpp"
 
+#include <hybridbuffer/backend/any.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
 #include <hybridbuffer/transform/retrying.hpp>
 
@@ -283,6 +284,49 @@ BOOST_AUTO_TEST_CASE(an_extension_of_unknown_effect_is_never_written_again_where
     BOOST_TEST((extended.error() == errc::timeout));
     BOOST_TEST(holds(place.location, after_effect ? both : first));
   }
+}
+
+/// A storage whose reader_at does not tell the size, and whose seeker can.
+using Scripted = ScriptedBackend<ScriptedTraits{}>;
+struct Mute {
+  Scripted::ReaderAt reader;
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
+    return reader.read_at(offset, bytes);
+  }
+};
+struct MuteBackend : Scripted {
+  explicit MuteBackend(Scripted backend) : Scripted{std::move(backend)} {}
+  [[nodiscard]] Result<Mute> open_reader_at() const {
+    auto reader = Scripted::open_reader_at();
+    if (!reader) return std::unexpected{reader.error()};
+    return Mute{*std::move(reader)};
+  }
+};
+struct MuteStorage {
+  ScriptedStorage<> store;
+  [[nodiscard]] Result<MuteBackend> create_backend() const { return MuteBackend{store.create_backend().value()}; }
+};
+
+template <class Storage>
+void extension_is_looked_at_with_a_seeker(const Storage& storage, Script& script) {
+  for (const bool after_effect : {false, true}) {
+    auto location = retrying(storage, {}, std::make_shared<FakeTime>()).create_backend().value();
+    BOOST_REQUIRE(put(location, first).has_value());
+    script.fail(3, errc::timeout, false, after_effect);
+
+    const auto extended = extend(location, added);
+
+    BOOST_REQUIRE(script.fired == 1U);
+    BOOST_TEST(extended.has_value());
+    BOOST_TEST(holds(location, both));
+    script.clear();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_seeker_tells_the_size_that_a_reader_at_does_not_whether_their_types_are_known_or_not) {
+  const MuteStorage storage;
+  extension_is_looked_at_with_a_seeker(storage, *storage.store.script);
+  extension_is_looked_at_with_a_seeker(AnyStorage{storage}, *storage.store.script);
 }
 
 BOOST_AUTO_TEST_CASE(after_an_attempt_that_may_have_committed_no_failure_is_definite) {

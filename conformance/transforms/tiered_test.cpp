@@ -2,6 +2,7 @@
 
 #include "scripted_backend.hpp"
 
+#include <hybridbuffer/backend/any.hpp>
 #include <hybridbuffer/backend/memory.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
 #include <hybridbuffer/transform/tiered.hpp>
@@ -217,6 +218,103 @@ BOOST_AUTO_TEST_CASE(readers_keep_what_they_were_opened_on) {
   const auto rest = rest_of(reader, 4);
   BOOST_REQUIRE(rest.has_value());
   BOOST_TEST((joined(part, *rest) == old));
+}
+
+BOOST_AUTO_TEST_CASE(readers_of_what_was_cut_end_where_it_was_cut) {
+  for (const std::uint64_t capacity : {std::uint64_t{14}, std::uint64_t{1000}}) {
+    for (std::size_t to = 1; to <= 30; ++to) {
+      Place<> place{4};
+      place.first.script->capacity = capacity;
+      const Bytes old = some_bytes(30);
+      BOOST_REQUIRE(put(place.location, old, 3).has_value());
+      auto reader = place.location.open().value();
+      const auto reader_at = place.location.open_reader_at().value();
+      BOOST_REQUIRE(place.location.shrink(30 - (30 - to) / 2).has_value());
+      BOOST_REQUIRE(place.location.shrink(to).has_value());
+
+      // What is in a location of the second storage that the object no longer needs may be seen until the reader goes.
+      const auto rest = rest_of(reader, 4);
+      BOOST_REQUIRE_MESSAGE(rest.has_value(), "capacity " << capacity << ", to " << to);
+      BOOST_TEST(rest->size() >= to);
+      BOOST_TEST(std::equal(rest->begin(), rest->end(), old.begin()));
+      Bytes window(30);
+      const auto count = reader_at.read_at(0, window);
+      BOOST_REQUIRE(count.has_value());
+      BOOST_TEST(*count >= to);
+      BOOST_TEST(std::equal(window.begin(), window.begin() + static_cast<std::ptrdiff_t>(*count), old.begin()));
+      if (capacity == 1000) BOOST_TEST((rest->size() == to && *count == to));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_that_skips_ends_where_the_object_was_cut) {
+  Place<without_sizes> place{100};
+  const Bytes old = some_bytes(30);
+  BOOST_REQUIRE(put(place.location, old).has_value());
+  auto reader = place.location.open().value();
+  Bytes part(20);
+  BOOST_REQUIRE(reader.read(part).value() == 20U);
+  BOOST_REQUIRE(place.location.shrink(10).has_value());
+  place.first.script->fail(1, errc::unavailable);  // the inner reader goes, and a new one has to skip what was read
+  BOOST_REQUIRE(!reader.read(part));
+  BOOST_REQUIRE(place.first.script->fired == 1U);
+
+  const auto count = reader.read(part);
+
+  BOOST_REQUIRE(count.has_value());
+  BOOST_TEST(*count == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_missing_before_a_cut_or_after_one_is_corrupted_all_the_same) {
+  Place<> place{100};
+  const Bytes old = some_bytes(30);
+  BOOST_REQUIRE(put(place.location, old).has_value());
+  const auto before = place.location.open_reader_at().value();
+  BOOST_REQUIRE(place.location.shrink(20).has_value());
+  BOOST_REQUIRE(extend(place.location, some_bytes(10, 2)).has_value());
+  const auto after = place.location.open_reader_at().value();
+  Bytes window(30);
+  place.first.script->objects.back()->resize(25);  // damage in what was added
+  BOOST_TEST((after.read_at(0, window).error() == errc::corrupted));
+  BOOST_TEST(before.read_at(0, window).value() == 25U);
+  place.first.script->objects.back()->resize(15);  // and in what was there before
+  BOOST_TEST((before.read_at(0, window).error() == errc::corrupted));
+}
+
+BOOST_AUTO_TEST_CASE(a_first_storage_that_is_away_at_the_start_is_made_good_although_it_cannot_say_what_it_can_do) {
+  for (const errc category : {errc::no_space, errc::unavailable, errc::timeout, errc::limit_exceeded}) {
+    const ScriptedStorage<> first;
+    const ScriptedStorage<> second;
+    const auto storage = tiered(AnyStorage{first}, AnyStorage{second}, {.replay_bytes = 4});
+    first.script->fail(1, category, true);
+    auto location = storage.create_backend();
+    BOOST_REQUIRE_MESSAGE(location.has_value(), name_of(category));
+    BOOST_TEST((location->capabilities() == Capabilities{Capability::append}));
+
+    const Bytes before = some_bytes(30);
+    BOOST_REQUIRE(put(*location, before, 3).has_value());
+    BOOST_REQUIRE(extend(*location, before, 7).has_value());
+    BOOST_TEST(holds(*location, joined(before, before), 7));
+    BOOST_TEST(second.script->stored == 60U);
+    first.script->clear();
+    BOOST_REQUIRE(put(*location, before, 3).has_value());  // a new object tries the first one again
+    BOOST_TEST(holds(*location, before, 7));
+    BOOST_TEST(first.script->stored == 30U);
+    BOOST_TEST(second.script->stored == 0U);
+    BOOST_TEST((storage.create_backend()->capabilities() == tiered(first, second).create_backend()->capabilities()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(when_both_are_away_at_the_start_or_the_first_fails_otherwise_that_is_said) {
+  const ScriptedStorage<> first;
+  const ScriptedStorage<> second;
+  const auto storage = tiered(AnyStorage{first}, AnyStorage{second});
+  first.script->fail(1, errc::unavailable, true);
+  second.script->fail(1, errc::timeout, true);
+  BOOST_TEST((storage.create_backend().error() == errc::timeout));
+  first.script->fail(1, errc::permission, true);
+  second.script->clear();
+  BOOST_TEST((storage.create_backend().error() == errc::permission));
 }
 
 BOOST_AUTO_TEST_CASE(a_part_that_is_gone_is_corrupted) {

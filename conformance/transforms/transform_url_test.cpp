@@ -9,9 +9,13 @@
 
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -104,6 +108,48 @@ BOOST_AUTO_TEST_CASE(a_key_comes_from_a_file_and_never_stands_in_a_message) {
   BOOST_TEST((storage_from_url(url, registry_over(OpenStorage{})).error() == errc::not_found));
 }
 
+BOOST_AUTO_TEST_CASE(a_key_file_that_is_wrong_is_named_by_its_parameter_and_shown_in_no_part) {
+  char directory[] = "/var/tmp/hybridbuffer-keys-XXXXXX";
+  BOOST_TEST_REQUIRE(::mkdtemp(directory) != nullptr);
+  const std::string place{directory};
+  const std::string secret = "a secret of thirty-two bytes....";
+  const auto expect = [&](const std::string& path, errc category, std::string_view why) {
+    const auto storage = storage_from_url("open:?encrypt=auto&encrypt_key_file=" + path, registry_over(OpenStorage{}));
+    BOOST_TEST_REQUIRE(!storage.has_value(), why);
+    const std::string message = storage.error().message();
+    BOOST_TEST((storage.error() == category), message);
+    BOOST_TEST(message.starts_with("read the storage URL: parameter 'encrypt_key_file': "), message);
+    BOOST_TEST(message.find(why) != std::string::npos, message);
+    for (const std::string_view hidden :
+         {std::string_view{place}, std::string_view{path}, std::string_view{secret}, std::string_view{"xxxx"}}) {
+      BOOST_TEST(message.find(hidden) == std::string::npos, message);
+    }
+  };
+  std::ofstream{place + "/short"} << secret.substr(0, 15);
+  std::ofstream{place + "/long"} << std::string(1025, 'x');
+  std::ofstream{place + "/huge"} << secret;
+  BOOST_TEST_REQUIRE(::truncate((place + "/huge").c_str(), off_t{1} << 40U) == 0);
+  BOOST_TEST_REQUIRE(::mkfifo((place + "/pipe").c_str(), 0600) == 0);
+  BOOST_TEST_REQUIRE(::symlink("pipe", (place + "/link").c_str()) == 0);
+
+  expect(place + "/short", errc::invalid_argument, "fewer than 16 or more than 1024 bytes");
+  expect(place + "/long", errc::invalid_argument, "fewer than 16 or more than 1024 bytes");
+  expect(place + "/huge", errc::invalid_argument, "fewer than 16 or more than 1024 bytes");
+  expect(place + "/none", errc::not_found, "No such file");
+  expect(place, errc::invalid_argument, "no regular file");
+  expect("/dev/zero", errc::invalid_argument, "no regular file");
+  // A pipe that holds more than any key and has a writer, so that nothing waits where it is read all the same.
+  const int pipe = ::open((place + "/pipe").c_str(), O_RDWR | O_CLOEXEC);
+  BOOST_TEST_REQUIRE(pipe >= 0);
+  const std::string many(1025, 'x');
+  BOOST_TEST_REQUIRE(::write(pipe, many.data(), many.size()) == static_cast<ssize_t>(many.size()));
+  expect(place + "/pipe", errc::invalid_argument, "no regular file");
+  expect(place + "/link", errc::invalid_argument, "no regular file");
+  ::close(pipe);
+  expect(place + "/pipe", errc::invalid_argument, "no regular file");  // nobody writes, and nobody waits for that
+  std::filesystem::remove_all(place);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
   for (const auto& [url, part] : std::vector<std::pair<std::string_view, std::string_view>>{
            {"open:?compress=rar", "'compress'"},
@@ -125,6 +171,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_named) {
            {"open:?encrypt_key_file=/nowhere", "means nothing without 'encrypt'"},
            {"open:?checksum=md5", "'checksum'"},
            {"open:?checksum=crc32c&checksum_chunk=0", "'checksum_chunk'"},
+           {"open:?checksum=crc32c&checksum_chunk=16777217", "'checksum_chunk'"},
+           {"open:?checksum=crc32c&checksum_chunk=4294967295", "'checksum_chunk'"},
            {"open:?retry=0", "'retry'"},
            {"open:?retry=often", "'retry'"},
            {"open:?retry=2&retry_deadline=soon", "'retry_deadline'"},

@@ -14,7 +14,8 @@ namespace hybridbuffer::inline v0_1 {
 /// What a URL leaves out is as `defaults` say.
 ///
 /// Errors: `invalid_argument` for a host, a path that is missing or relative, a parameter that is wrong; those of
-///         FileStorage::create_backend, because a place that cannot be used is an error now and not at the first spill.
+///         FileStorage::create_backend and those of making a file there, which is let go of, because a place that cannot be used is an
+///         error now and not at the first spill. One that is full is none: there may be room by then.
 [[nodiscard]] inline StorageScheme file_scheme(FileOptions defaults = {}) {
   return {.name = "file",
           .parameters = {"prefix", "max_bytes", "reserve_ahead", "recycled_files", "recycled_bytes", "sync_on_publish"},
@@ -34,7 +35,10 @@ namespace hybridbuffer::inline v0_1 {
             if (options.prefix.find('/') != std::string::npos) reader.refuse("prefix", "a slash cannot be in it");
             if (auto read = reader.status(); !read) return std::unexpected{std::move(read).error()};
             FileStorage storage{std::move(options)};
-            if (auto usable = storage.create_backend(); !usable) return std::unexpected{std::move(usable).error()};
+            auto location = storage.create_backend();
+            if (!location) return std::unexpected{std::move(location).error()};
+            const auto file = location->create();  // some only look like a place
+            if (!file && file.error() != errc::no_space) return std::unexpected{file.error()};
             return storage;
           }};
 }

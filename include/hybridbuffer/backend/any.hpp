@@ -2,6 +2,7 @@
 
 #include <hybridbuffer/backend/any_handles.hpp>
 #include <hybridbuffer/detail/erased.hpp>
+#include <hybridbuffer/detail/secrecy.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/storage_warnings.hpp>
@@ -152,8 +153,9 @@ inline constexpr BackendTable BackendTable::closed{
 ///
 /// Has every optional member; one that is not declared answers `unsupported`. A default-constructed or moved-from one holds nothing,
 /// declares nothing and answers `closed`.
-/// Cost:    an indirect call. Holds backends of up to 48 bytes (those of the library are smaller) and handles of usual size in itself;
-///          what is larger costs one allocation, whose failure is `no_space`.
+/// Cost:    an indirect call. Holds backends of up to 48 bytes and handles of usual size in itself; what is larger costs one allocation,
+///          whose failure is `no_space`. Files and memory fit, and so do checksummed() and retrying() before them; encrypted() and
+///          compressed() do not. `holds_inline` tells.
 /// Threads: those of the held backend, which are those of every backend.
 class AnyBackend {
   using Held = detail::Erased<detail::BackendTable, 48>;
@@ -169,11 +171,15 @@ class AnyBackend {
   explicit AnyBackend(B backend) {
     if (!hold(std::move(backend))) throw std::bad_alloc{};
   }
-  AnyBackend(AnyBackend&& other) noexcept : held_{std::move(other.held_)}, declared_{std::exchange(other.declared_, {})} {}
+  AnyBackend(AnyBackend&& other) noexcept
+      : held_{std::move(other.held_)},
+        declared_{std::exchange(other.declared_, {})},
+        keeps_secrets_{std::exchange(other.keeps_secrets_, false)} {}
   AnyBackend& operator=(AnyBackend&& other) noexcept {
     if (this != &other) {
       held_ = std::move(other.held_);
       declared_ = std::exchange(other.declared_, {});
+      keeps_secrets_ = std::exchange(other.keeps_secrets_, false);
     }
     return *this;
   }
@@ -185,9 +191,12 @@ class AnyBackend {
   [[nodiscard]] bool hold(B&& backend) {
     static constexpr detail::BackendTable table = detail::BackendTable::of<Held::Slot<B>, B>();
     const Capabilities declared = capabilities_of(backend);
+    const bool keeps_secrets = detail::secrecy_of(backend);
     declared_ = {};  // of nothing, which is what is held should the backend throw when it is moved
+    keeps_secrets_ = false;
     if (!held_.hold(std::forward<B>(backend), table)) return false;
     declared_ = declared;
+    keeps_secrets_ = keeps_secrets;
     return true;
   }
   /// True when a backend of type `B` costs no allocation.
@@ -195,6 +204,8 @@ class AnyBackend {
   static constexpr bool holds_inline = Held::Slot<B>::is_inline;
 
   [[nodiscard]] Capabilities capabilities() const noexcept { return declared_; }
+  /// Whether the held backend keeps content from who sees what is stored, as encrypted() does: what stands before it then wipes memory.
+  [[nodiscard]] bool keeps_secrets() const noexcept { return keeps_secrets_; }
   /// Whether there is no backend in it; every call answers `closed` then.
   [[nodiscard]] bool holds_nothing() const noexcept { return held_.holds_nothing(); }
 
@@ -224,6 +235,7 @@ class AnyBackend {
 
   Held held_;
   Capabilities declared_{};
+  bool keeps_secrets_ = false;
 };
 
 static_assert(storage_backend<AnyBackend> && explain_storage_backend<AnyBackend>());

@@ -5,6 +5,7 @@
 #include <hybridbuffer/detail/checksummed_object.hpp>
 #include <hybridbuffer/detail/crc32c.hpp>
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
+#include <hybridbuffer/detail/secrecy.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/transform/checksummed_handles.hpp>
@@ -38,13 +39,14 @@ template <storage_backend Inner>
     if (capabilities_of(inner).has(Capability::reader_at)) {
       auto handle = inner.open_reader_at();
       if (!handle) return std::unexpected{missing_checksummed_object(std::move(handle).error())};
-      const ChecksummedReaderAt<reader_at_of<Inner>> reader{*std::move(handle), view, std::make_unique<std::atomic_flag>()};
+      const ChecksummedReaderAt<reader_at_of<Inner>> reader{*std::move(handle), view, std::make_unique<std::atomic_flag>(),
+                                                            secrecy_of(inner)};
       return read_whole(bytes, [&](std::size_t done, auto rest) { return reader.read_at(chunk.begin + done, rest); });
     }
   }
   auto handle = inner.open();
   if (!handle) return std::unexpected{missing_checksummed_object(std::move(handle).error())};
-  ChecksummedReader<reader_of<Inner>> reader{*std::move(handle), view};
+  ChecksummedReader<reader_of<Inner>> reader{*std::move(handle), view, secrecy_of(inner)};
   for (std::uint64_t at = 0; at < chunk.begin;) {
     const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), chunk.begin - at));
     const auto count = reader.read(bytes.first(skipped));
@@ -61,7 +63,7 @@ template <storage_backend Inner>
   if (n % table->chunk_bytes() == 0) return 0;
   const ChecksumView view{table};
   const ChecksummedChunk chunk = view.chunk_at(n);
-  auto memory = make_chunk(chunk.length);
+  auto memory = make_chunk(chunk.length, secrecy_of(inner));
   if (!memory) return std::unexpected{std::move(memory).error()};
   const std::span<std::byte> bytes{memory->get(), chunk.length};
   if (auto read = read_chunk(inner, view, chunk, bytes); !read) return std::unexpected{std::move(read).error()};
@@ -75,7 +77,7 @@ template <storage_backend Inner>
   auto source = inner.open();
   if (!source) return std::unexpected{missing_checksummed_object(std::move(source).error())};
   const ChecksumView view{table};
-  auto memory = make_chunk(static_cast<std::size_t>(table->chunk_bytes()));
+  auto memory = make_chunk(static_cast<std::size_t>(table->chunk_bytes()), secrecy_of(inner));
   if (!memory) return std::unexpected{std::move(memory).error()};
   for (std::uint64_t at = 0; at < view.size();) {
     const ChecksummedChunk chunk = view.chunk_at(at);

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <hybridbuffer/detail/checksum_table.hpp>
+#include <hybridbuffer/detail/content_memory.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <new>
 #include <span>
 
 /// \file
@@ -23,8 +22,8 @@ namespace hybridbuffer::inline v0_1::detail {
 }
 
 /// Room for a chunk. Errors: `no_space`.
-[[nodiscard]] inline Result<std::unique_ptr<std::byte[]>> make_chunk(std::size_t bytes) noexcept {
-  std::unique_ptr<std::byte[]> made{new (std::nothrow) std::byte[bytes]};
+[[nodiscard]] inline Result<ContentMemory> make_chunk(std::size_t bytes, bool is_secret) noexcept {
+  auto made = make_content_memory(bytes, is_secret);
   if (made == nullptr) return failure(errc::no_space, "verify stored bytes", "out of memory");
   return made;
 }

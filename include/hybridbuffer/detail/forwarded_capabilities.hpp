@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/secrecy.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
 
@@ -12,7 +13,8 @@
 
 /// \file
 /// What every transform needs: a Backend made out of a Backend declares what the inner one declares, less what it cannot keep and more
-/// what it brings, at compile time or at run time as the inner one does; and its optional members exist exactly when they may be there.
+/// what it brings, at compile time or at run time as the inner one does; and its optional members exist exactly when they may be there. It
+/// keeps secrets when an inner one does.
 
 namespace hybridbuffer::inline v0_1::detail {
 
@@ -50,12 +52,18 @@ struct SameCapabilities {
 ///     };
 ///
 /// `capabilities()` is static and constexpr when every inner backend declares at compile time (or nothing), else a const member that
-/// tells what they declared at construction.
+/// tells what they declared at construction. So is `keeps_secrets()` (detail/secrecy.hpp), which a rule may say as well.
 /// Requires: more inner capabilities never give fewer of `Rule`'s.
 template <class Rule, class... Inner>
 class ForwardedCapabilities {
   static constexpr bool at_run_time = (declares_at_run_time<Inner> || ...);
+  static constexpr bool always_secret = (always_keeps_secrets<Rule>() || ... || always_keeps_secrets<Inner>());
+  static constexpr bool secrecy_at_run_time = !always_secret && (tells_secrecy_at_run_time<Inner> || ...);
   struct Nothing {};
+  struct Told {
+    Capabilities capabilities{};
+    bool keeps_secrets = always_secret;
+  };
 
  public:
   [[nodiscard]] static constexpr Capabilities capabilities() noexcept
@@ -66,31 +74,55 @@ class ForwardedCapabilities {
   [[nodiscard]] constexpr Capabilities capabilities() const noexcept
     requires(at_run_time)
   {
-    return declared_;
+    return told_.capabilities;
+  }
+  [[nodiscard]] static constexpr bool keeps_secrets() noexcept
+    requires(!secrecy_at_run_time)
+  {
+    return always_secret;
+  }
+  [[nodiscard]] constexpr bool keeps_secrets() const noexcept
+    requires(secrecy_at_run_time)
+  {
+    return told_.keeps_secrets;
   }
 
  protected:
+  /// Whether an inner backend has to be there to be asked.
+  static constexpr bool asks_inner = at_run_time || secrecy_at_run_time;
+
   /// For who has no inner backend yet.
   constexpr ForwardedCapabilities() noexcept
-    requires(!at_run_time)
+    requires(!asks_inner)
   = default;
   explicit constexpr ForwardedCapabilities([[maybe_unused]] const Inner&... inner) noexcept
     requires(sizeof...(Inner) != 0)
   {
-    if constexpr (at_run_time) declared_ = Rule::declared(capabilities_of(inner)...);
+    if constexpr (asks_inner) told_ = {Rule::declared(capabilities_of(inner)...), (always_secret || ... || secrecy_of(inner))};
   }
+  /// For who could not make all of them. One that is null declares what is known of it at compile time, else nothing; it may keep secrets.
+  explicit constexpr ForwardedCapabilities(const Inner*... inner) noexcept
+    requires(asks_inner)
+      : told_{Rule::declared(known_of(inner)...), (always_secret || ... || (inner == nullptr || secrecy_of(*inner)))} {}
 
   /// What the requires-clause of an optional member asks: whether it exists.
   [[nodiscard]] static constexpr bool may(Capability member) { return Rule::declared(possible_capabilities<Inner>()...).has(member); }
 
   /// Whether it may be called on this object.
   [[nodiscard]] constexpr bool declares(Capability member) const noexcept {
-    if constexpr (at_run_time) return declared_.has(member);
+    if constexpr (at_run_time) return told_.capabilities.has(member);
     else return may(member);
   }
 
  private:
-  [[no_unique_address]] std::conditional_t<at_run_time, Capabilities, Nothing> declared_;
+  template <class B>
+  [[nodiscard]] static constexpr Capabilities known_of(const B* inner) noexcept {
+    if (inner != nullptr) return capabilities_of(*inner);
+    if constexpr (declares_at_run_time<B>) return {};
+    else return possible_capabilities<B>();
+  }
+
+  [[no_unique_address]] std::conditional_t<asks_inner, Told, Nothing> told_;
 };
 
 // What the members of `B` hand out; NoHandle where it has no such member ------------------------------------------------------------

@@ -25,7 +25,9 @@
 namespace hybridbuffer::inline v0_1::detail {
 
 /// What a backend in frames keeps of the one beneath: all but what lends or moves stored bytes as they are.
+template <bool is_secret>
 struct FramedCapabilities {
+  [[nodiscard]] static constexpr bool keeps_secrets() noexcept { return is_secret; }
   [[nodiscard]] static constexpr Capabilities declared(Capabilities inner) noexcept {
     using enum Capability;
     const Capabilities kept = inner.common_with({reader_at, seeker, append, shrink, discard, publish, max_object_size});
@@ -39,8 +41,8 @@ struct FramedCapabilities {
 /// that does not begin at a multiple of the chunk, and what FrameList says beyond.
 /// Threads: as any storage_backend.
 template <frame_codec Codec, storage_backend Inner>
-class FramedBackend : public ForwardedCapabilities<FramedCapabilities, Inner> {
-  using Declares = ForwardedCapabilities<FramedCapabilities, Inner>;
+class FramedBackend : public ForwardedCapabilities<FramedCapabilities<Codec::is_secret>, Inner> {
+  using Declares = ForwardedCapabilities<FramedCapabilities<Codec::is_secret>, Inner>;
   using Object = FramedObject<Codec>;
   using Table = std::shared_ptr<FrameTable>;
 

@@ -53,7 +53,8 @@ class RetriedLocation {
       if (capabilities_of(inner).has(Capability::reader_at)) {
         const auto opened = inner.open_reader_at();
         if (!opened) return absent_or_error(opened.error());
-        return known(size_of(*opened));
+        auto size = size_of(*opened);
+        if (size || size.error() != errc::unsupported) return known(size);  // else an erased handle of one that does not tell
       }
     }
     if constexpr (may_have<Inner>(Capability::seeker)) {

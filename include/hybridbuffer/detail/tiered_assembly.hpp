@@ -1,20 +1,18 @@
 #pragma once
 
+#include <hybridbuffer/detail/content_memory.hpp>
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
 #include <hybridbuffer/detail/tiered_object.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
 #include <variant>
-#include <vector>
 
 /// \file
 /// How a tiered object comes about: bytes go to the first storage, and from its first failure on to the second.
@@ -40,10 +38,10 @@ class TieredAssembly {
   using Extents = TieredExtents<First, Second>;
   using Pieces = std::span<const std::span<const std::byte>>;
 
-  /// `extents`: the object that is extended; empty for a new one.
+  /// `extents`: the object that is extended; empty for a new one. `keeps_secrets`: whether a storage does.
   TieredAssembly(std::shared_ptr<const Tiers<FirstStorage, SecondStorage>> tiers, std::shared_ptr<typename Location::Attic> attic,
-                 Extents extents)
-      : tiers_{std::move(tiers)}, attic_{std::move(attic)}, extents_{std::move(extents)} {
+                 Extents extents, bool keeps_secrets)
+      : tiers_{std::move(tiers)}, attic_{std::move(attic)}, extents_{std::move(extents)}, kept_{tiers_->replay_bytes, keeps_secrets} {
     if (extents_.all().empty()) return;
     location_ = extents_.all().back().location;
     in_first_ = location_->is_first();
@@ -107,18 +105,7 @@ class TieredAssembly {
     if (auto ready = open_writer(); !ready) return ready;
     if (auto written = write_to_inner(pieces); !written) return written;
     waiting_ += total;
-    if (total <= tiers_->replay_bytes && kept_.size() <= tiers_->replay_bytes - total && keep(pieces, total)) return {};
-    return commit();
-  }
-
-  [[nodiscard]] bool keep(Pieces pieces, std::size_t total) noexcept {
-    try {
-      if (kept_.capacity() - kept_.size() < total) kept_.reserve(std::max(kept_.size() + total, 2 * kept_.capacity()));
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-    for (const auto piece : pieces) kept_.insert(kept_.end(), piece.begin(), piece.end());
-    return true;
+    return kept_.add(pieces) ? Result<void>{} : commit();
   }
 
   // A writer that took all that is kept.
@@ -126,9 +113,9 @@ class TieredAssembly {
     if (writer_.index() != 0) return {};
     auto opened = in_first_ ? open_in<0>() : open_in<1>();
     if (!opened || kept_.empty()) return opened;
-    const std::span<const std::byte> all{kept_};
+    const std::span<const std::byte> all = kept_.bytes();
     if (auto written = write_to_inner(std::span{&all, 1}); !written) return written;
-    waiting_ = kept_.size();
+    waiting_ = all.size();
     return {};
   }
   // An extension of the location where there is one that takes it, else a new location.
@@ -224,7 +211,7 @@ class TieredAssembly {
   Writers writer_;
   std::shared_ptr<Location> extended_;  // the location that was there before, if any
   std::uint64_t extended_end_ = 0;      // its size then
-  std::vector<std::byte> kept_;         // bytes that no commit has taken yet
+  KeptBytes kept_;                      // bytes that no commit has taken yet
   std::uint64_t waiting_ = 0;           // bytes in writer_
 };
 

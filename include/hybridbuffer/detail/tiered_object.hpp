@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -105,7 +106,42 @@ class TieredLocation {
   std::atomic<bool> may_be_gone_{false};
 };
 
-/// What an object consists of. What readers hold is never changed.
+/// Where an object was cut since: a reader that was opened before finds less than its extents say, and that is no damage.
+/// Threads: cut() once, beside any number of end().
+class TieredCuts {
+ public:
+  TieredCuts() = default;
+  TieredCuts(const TieredCuts&) = delete;
+  TieredCuts& operator=(const TieredCuts&) = delete;
+  ~TieredCuts() {  // one after the other, not one inside the other
+    while (after_ != nullptr && after_.use_count() == 1) after_ = std::move(after_->after_);
+  }
+
+  /// The object becomes its first `size` bytes. `after`: where that is cut.
+  void cut(std::uint64_t size, std::shared_ptr<TieredCuts> after) noexcept {
+    after_ = std::move(after);
+    size_.store(size, std::memory_order_release);
+  }
+  /// Nothing was cut off before it. Cost: O(cuts).
+  [[nodiscard]] std::uint64_t end() const noexcept {
+    std::uint64_t least = uncut;
+    for (const TieredCuts* at = this; at != nullptr;) {
+      const std::uint64_t size = at->size_.load(std::memory_order_acquire);
+      if (size == uncut) break;
+      least = std::min(least, size);
+      at = at->after_.get();
+    }
+    return least;
+  }
+
+ private:
+  static constexpr std::uint64_t uncut = std::numeric_limits<std::uint64_t>::max();
+  std::atomic<std::uint64_t> size_{uncut};
+  std::shared_ptr<TieredCuts> after_;  // set before size_
+};
+
+/// What an object consists of. What readers hold is never changed; they are told where it was cut.
+/// Errors of making one: std::bad_alloc.
 template <class First, class Second>
 class TieredExtents {
  public:
@@ -137,14 +173,20 @@ class TieredExtents {
       all_.push_back({size(), length, offset, location});
     }
   }
-  /// Only the first `size` bytes stay.
+  /// Only the first `size` bytes stay. Errors: std::bad_alloc.
   void truncate(std::uint64_t size) {
     while (!all_.empty() && all_.back().begin >= size) all_.pop_back();
     if (!all_.empty()) all_.back().length = std::min(all_.back().length, size - all_.back().begin);
+    cuts_ = std::make_shared<TieredCuts>();
   }
+  /// Tells the readers of these that the object becomes `shorter`, before it does.
+  void become(const TieredExtents& shorter) const noexcept { cuts_->cut(shorter.size(), shorter.cuts_); }
+  /// What is missing from here on was cut off.
+  [[nodiscard]] std::uint64_t cut_end() const noexcept { return cuts_->end(); }
 
  private:
   std::vector<Extent> all_;  // in order, none of them empty
+  std::shared_ptr<TieredCuts> cuts_ = std::make_shared<TieredCuts>();
 };
 
 /// The two storages, and the settings, of all that one tiered storage makes.

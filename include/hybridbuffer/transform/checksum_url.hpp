@@ -15,7 +15,9 @@ namespace hybridbuffer::inline v0_1 {
             bool is_crc32c = true;
             UrlParameterReader reader{parameters};
             reader.choice("checksum", is_crc32c, {{"crc32c", true}}).size("checksum_chunk", options.chunk_bytes);
-            if (options.chunk_bytes == 0) reader.refuse("checksum_chunk", "not zero");
+            if (options.chunk_bytes == 0 || options.chunk_bytes > ChecksumOptions::most_chunk) {
+              reader.refuse("checksum_chunk", "not within 1 byte and 16 MiB");
+            }
             if (auto read = reader.status(); !read) return std::unexpected{std::move(read).error()};
             return checksummed(inner, options);
           }};

@@ -27,7 +27,9 @@ namespace hybridbuffer::inline v0_1 {
 
 /// Settings of a ChecksummedStorage.
 struct ChecksumOptions {
-  /// Bytes that are verified together: what a small read costs, 4 bytes of memory each.
+  static constexpr std::uint32_t most_chunk = 16 * 1024 * 1024;  ///< The largest chunk: a reader may take memory for one.
+
+  /// Bytes that are verified together, 1 to `most_chunk`: what a small read costs, 4 bytes of memory each.
   std::uint32_t chunk_bytes = 64 * 1024;
 };
 
@@ -206,10 +208,10 @@ class ChecksummedBackend : public detail::ForwardedCapabilities<detail::Checksum
       if (auto right = check_size(*inner, *object->table); !right) return std::unexpected{std::move(right).error()};
       return without_bad_alloc([&]() -> Result<Handle> {
         detail::ChecksumView view{object->table};
-        if constexpr (requires(std::unique_ptr<std::atomic_flag> lock) { Handle{*std::move(inner), view, std::move(lock)}; }) {
-          return Handle{*std::move(inner), std::move(view), std::make_unique<std::atomic_flag>()};
+        if constexpr (requires(std::unique_ptr<std::atomic_flag> lock) { Handle{*std::move(inner), view, std::move(lock), true}; }) {
+          return Handle{*std::move(inner), std::move(view), std::make_unique<std::atomic_flag>(), this->keeps_secrets()};
         } else {
-          return Handle{*std::move(inner), std::move(view)};
+          return Handle{*std::move(inner), std::move(view), this->keeps_secrets()};
         }
       });
     });
@@ -258,9 +260,11 @@ class ChecksummedStorage {
   /// Stands before `storage`.
   explicit ChecksummedStorage(Storage storage, ChecksumOptions options = {}) : storage_{std::move(storage)}, options_{options} {}
 
-  /// Errors: `invalid_argument` for chunks of no bytes; `no_space`; those of the other storage.
+  /// Errors: `invalid_argument` for chunks of no bytes or more than ChecksumOptions::most_chunk; `no_space`; those of the other storage.
   [[nodiscard]] Result<Backend> create_backend() const {
-    if (options_.chunk_bytes == 0) return failure(errc::invalid_argument, "create a checksummed location", "chunks of no bytes");
+    if (options_.chunk_bytes == 0 || options_.chunk_bytes > ChecksumOptions::most_chunk) {
+      return failure(errc::invalid_argument, "create a checksummed location", "chunk_bytes is not within 1 byte and 16 MiB");
+    }
     auto inner = storage_.create_backend();
     if (!inner) return std::unexpected{std::move(inner).error()};
     try {

@@ -3,6 +3,7 @@
 #include <hybridbuffer/detail/checksum_table.hpp>
 #include <hybridbuffer/detail/checksum_verification.hpp>
 #include <hybridbuffer/detail/checksummed_object.hpp>
+#include <hybridbuffer/detail/content_memory.hpp>
 #include <hybridbuffer/detail/seek_target.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
@@ -85,7 +86,9 @@ class ChecksummedWriter {
 template <hybridbuffer::reader Inner>
 class ChecksummedReader {
  public:
-  ChecksummedReader(Inner inner, detail::ChecksumView view) : inner_{std::move(inner)}, view_{std::move(view)} {}
+  /// `is_secret`: what it read is wiped from memory that it gives back.
+  ChecksummedReader(Inner inner, detail::ChecksumView view, bool is_secret)
+      : inner_{std::move(inner)}, view_{std::move(view)}, is_secret_{is_secret} {}
 
   /// Errors: `corrupted` when a chunk is not what was written, or ends early; `no_space`; those of the inner reader. `bytes` then holds
   ///         zeros, or what it held, and the position stays. The next call reads the chunk again where the inner reader seeks; otherwise
@@ -149,7 +152,7 @@ class ChecksummedReader {
   [[nodiscard]] Result<void> load(const detail::ChecksummedChunk& chunk) {
     held_.reset();
     if (chunk_ == nullptr) {
-      auto made = detail::make_chunk(static_cast<std::size_t>(view_.chunk_bytes()));
+      auto made = detail::make_chunk(static_cast<std::size_t>(view_.chunk_bytes()), is_secret_);
       if (!made) return std::unexpected{std::move(made).error()};
       chunk_ = *std::move(made);
     }
@@ -195,7 +198,8 @@ class ChecksummedReader {
   detail::ChecksumView view_;
   std::uint64_t position_ = 0;
   std::optional<std::uint64_t> inner_position_ = 0;  // where `inner_` stands, when that is known
-  std::unique_ptr<std::byte[]> chunk_;
+  bool is_secret_;
+  detail::ContentMemory chunk_;
   std::optional<detail::ChecksummedChunk> held_;  // what `chunk_` holds, verified
   std::optional<Error> failed_;                   // of an inner reader that cannot go back
 };
@@ -208,8 +212,9 @@ class ChecksummedReader {
 template <hybridbuffer::reader_at Inner>
 class ChecksummedReaderAt {
  public:
-  ChecksummedReaderAt(Inner inner, detail::ChecksumView view, std::unique_ptr<std::atomic_flag> lock)
-      : inner_{std::move(inner)}, view_{std::move(view)}, kept_lock_{std::move(lock)} {}
+  /// `is_secret`: what it read is wiped from memory that it gives back.
+  ChecksummedReaderAt(Inner inner, detail::ChecksumView view, std::unique_ptr<std::atomic_flag> lock, bool is_secret)
+      : inner_{std::move(inner)}, view_{std::move(view)}, is_secret_{is_secret}, kept_lock_{std::move(lock)} {}
 
   /// Errors: `corrupted` when a chunk is not what was written, or ends early; `no_space`; those of the inner reader_at. `bytes` then
   ///         holds zeros.
@@ -258,13 +263,13 @@ class ChecksummedReaderAt {
 
   [[nodiscard]] Result<void> copy_part(const detail::ChecksummedChunk& chunk, std::size_t within, std::span<std::byte> out) const {
     const HeldIfFree kept_is_ours{*kept_lock_};
-    std::unique_ptr<std::byte[]> own;
-    std::unique_ptr<std::byte[]>& memory = kept_is_ours ? kept_bytes_ : own;
+    detail::ContentMemory own;
+    detail::ContentMemory& memory = kept_is_ours ? kept_bytes_ : own;
     const bool is_kept = kept_is_ours && kept_ && *kept_ == chunk;
     if (!is_kept) {
       if (kept_is_ours) kept_.reset();
       if (memory == nullptr) {
-        auto made = detail::make_chunk(static_cast<std::size_t>(view_.chunk_bytes()));
+        auto made = detail::make_chunk(static_cast<std::size_t>(view_.chunk_bytes()), is_secret_);
         if (!made) return std::unexpected{std::move(made).error()};
         memory = *std::move(made);
       }
@@ -299,8 +304,9 @@ class ChecksummedReaderAt {
   ReaderState state_;
   Inner inner_;
   detail::ChecksumView view_;
+  bool is_secret_;
   std::unique_ptr<std::atomic_flag> kept_lock_;  // guards the two below; apart, so that this can be moved
-  mutable std::unique_ptr<std::byte[]> kept_bytes_;
+  mutable detail::ContentMemory kept_bytes_;
   mutable std::optional<detail::ChecksummedChunk> kept_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/url.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage_registry.hpp>
 #include <hybridbuffer/transform/encrypted.hpp>
@@ -11,15 +12,26 @@
 #include <fcntl.h>
 #include <span>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace hybridbuffer::inline v0_1 {
 
 /// The key material that a file holds, all of it: 16 to 1024 bytes.
-/// Errors: as EncryptionKey::from_bytes; those of reading the file.
+/// Errors: as EncryptionKey::from_bytes; `invalid_argument` for what is no regular file (a pipe would be waited for, and a device has no
+///         end); those of reading the file. None of them shows the path, or what the file holds.
 [[nodiscard]] inline Result<EncryptionKey> encryption_key_from_file(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return failure_from_errno("open a key file");
+  struct stat status{};
+  const bool is_known = ::fstat(file, &status) == 0;
+  if (!is_known || !S_ISREG(status.st_mode)) {
+    const auto refused =
+        is_known ? failure(errc::invalid_argument, "read a key file", "that is no regular file") : failure_from_errno("look at a key file");
+    ::close(file);
+    return refused;
+  }
   std::array<std::byte, EncryptionKey::most_bytes + 1> material;
   std::size_t size = 0;
   Result<EncryptionKey> key = failure(errc::io, "read a key file");
@@ -36,6 +48,18 @@ namespace hybridbuffer::inline v0_1 {
   ::explicit_bzero(material.data(), material.size());
   return key;
 }
+
+namespace detail {
+
+/// Says which part of the URL named the file. The category and the system's answer stay; of the file and its path nothing is shown.
+[[nodiscard]] inline std::unexpected<Error> wrong_key_file(const Error& error) noexcept {
+  BoundedText text;
+  text.add("parameter 'encrypt_key_file': ").add(error.operation());
+  if (!error.subject().empty()) text.add(" ").add(error.subject());
+  return std::unexpected<Error>{std::in_place, error.code(), reading_a_url, error.native(), text.view()};
+}
+
+}  // namespace detail
 
 /// `encrypt=aes-256-gcm`, or `chacha20-poly1305`, or `auto`: encrypted() for a storage URL. With `encrypt_chunk=64KiB`,
 /// `encrypt_key_file=/path` and `encrypt_publish=content` or `encrypted`; the key itself never stands in a URL, which ends up in logs.
@@ -68,7 +92,7 @@ namespace hybridbuffer::inline v0_1 {
             if (auto read = reader.status(); !read) return std::unexpected{std::move(read).error()};
             if (!key_file.empty()) {
               auto key = encryption_key_from_file(key_file);
-              if (!key) return std::unexpected{std::move(key).error()};
+              if (!key) return detail::wrong_key_file(key.error());
               options.key = *std::move(key);
             }
             return encrypted(inner, std::move(options));

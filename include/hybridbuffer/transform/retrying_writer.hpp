@@ -1,7 +1,9 @@
 #pragma once
 
+#include <hybridbuffer/detail/content_memory.hpp>
 #include <hybridbuffer/detail/forwarded_capabilities.hpp>
 #include <hybridbuffer/detail/retried_location.hpp>
+#include <hybridbuffer/detail/secrecy.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/handle_state.hpp>
 #include <hybridbuffer/storage.hpp>
@@ -10,12 +12,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace hybridbuffer::inline v0_1 {
 
@@ -23,7 +23,7 @@ namespace hybridbuffer::inline v0_1 {
 ///
 /// An extension whose close() failed without a clear answer is looked at before anything is written again: by the object's size, where an
 /// inner handle tells it; where none does, the failure passes.
-/// Cost:    a copy of the first replay_bytes bytes.
+/// Cost:    a copy of the first replay_bytes bytes, until close(). It is wiped where the inner backend keeps secrets.
 /// Threads: one at a time, any thread.
 template <writer InnerWriter, storage_backend Inner, retry_time Time>
 class RetryingWriter {
@@ -36,12 +36,16 @@ class RetryingWriter {
 
   /// `extends`: whether the inner writer came from append(). `before`: the object that is extended, as far as it is known.
   RetryingWriter(State state, const std::shared_ptr<Location>& location, InnerWriter inner, bool extends, detail::KnownSize before) noexcept
-      : state_{std::move(state)}, location_{location}, extends_{extends}, before_{before} {
+      : state_{std::move(state)},
+        location_{location},
+        extends_{extends},
+        before_{before},
+        kept_{std::in_place, location->retrier().options().replay_bytes, detail::secrecy_of(location->inner)} {
     inner_.emplace(std::move(inner));
   }
   RetryingWriter(RetryingWriter&&) noexcept = default;
   RetryingWriter& operator=(RetryingWriter&& other) noexcept {
-    if (this == &other) return *this;  // the vector would be emptied
+    if (this == &other) return *this;  // an optional inner writer would be moved to itself
     state_ = std::move(other.state_);
     location_ = std::move(other.location_);
     inner_ = std::move(other.inner_);
@@ -69,6 +73,7 @@ class RetryingWriter {
   [[nodiscard]] Result<void> close() {
     if (state_.is_open()) static_cast<void>(state_.write([&] { return commit(); }));  // what fails there is the verdict
     inner_.reset();
+    kept_.reset();
     return state_.close([](detail::NoObject&) { return Result<void>{}; });
   }
 
@@ -81,7 +86,7 @@ class RetryingWriter {
       auto done = ready(*location);
       if (done) done = write_to_inner();
       if (done) {
-        keep(pieces, location->retrier().options().replay_bytes);
+        keep(pieces);
         return done;
       }
       inner_.reset();  // after a failed write it commits nothing
@@ -153,7 +158,7 @@ class RetryingWriter {
     });
     // NOLINTBEGIN(bugprone-unchecked-optional-access): kept bytes are what is written again, and the writer was just made
     if (!opened || kept_->empty()) return opened;
-    return inner_->write(std::span<const std::byte>{*kept_});
+    return inner_->write(kept_->bytes());
     // NOLINTEND(bugprone-unchecked-optional-access)
   }
   [[nodiscard]] Result<InnerWriter> open(Inner& inner) const {
@@ -164,20 +169,9 @@ class RetryingWriter {
     else return failure(errc::unsupported, "write again");
   }
 
-  void keep(std::span<const std::span<const std::byte>> pieces, std::size_t most) noexcept {
-    for (const auto piece : pieces) {
-      written_ += piece.size();
-      if (!kept_) continue;
-      if (piece.size() > most || kept_->size() > most - piece.size()) {
-        kept_.reset();
-        continue;
-      }
-      try {
-        kept_->insert(kept_->end(), piece.begin(), piece.end());
-      } catch (const std::bad_alloc&) {  // what fails from now on is passed on
-        kept_.reset();
-      }
-    }
+  void keep(std::span<const std::span<const std::byte>> pieces) noexcept {
+    for (const auto piece : pieces) written_ += piece.size();
+    if (kept_ && !kept_->add(pieces)) kept_.reset();  // what fails from now on is passed on
   }
 
   State state_;
@@ -185,7 +179,7 @@ class RetryingWriter {
   std::optional<InnerWriter> inner_;  // empty when it failed
   bool extends_;
   detail::KnownSize before_;
-  std::optional<std::vector<std::byte>> kept_{std::in_place};  // all that was written; empty when that was too much
+  std::optional<detail::KeptBytes> kept_;  // all that was written; empty when that was too much
   std::uint64_t written_ = 0;
 };
 

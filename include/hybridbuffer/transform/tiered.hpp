@@ -123,6 +123,7 @@ class TieredBackend
       return without_bad_alloc([&]() -> Result<void> {
         auto shorter = std::make_shared<Extents>(*object);
         shorter->truncate(n);
+        object->become(*shorter);
         if (n != 0) cut(shorter->all().back());
         made = std::move(shorter);
         std::swap(object, made);
@@ -177,7 +178,7 @@ class TieredBackend
       if (!object) return std::unexpected{std::move(object).error()};
       const auto there = is_there(*object);
       if (!there) return std::unexpected{there.error()};
-      auto assembly = std::make_unique<Assembly>(tiers_, attic_, *there ? **object : Extents{});
+      auto assembly = std::make_unique<Assembly>(tiers_, attic_, *there ? **object : Extents{}, this->keeps_secrets());
       const std::uint64_t size = assembly->extents().size();
       return Writer{*std::move(state), std::move(assembly), max_object_size_ - std::min(size, max_object_size_)};
     });
@@ -269,16 +270,18 @@ class TieredStorage {
   TieredStorage(FirstStorage first, SecondStorage second, TieredOptions options)
       : tiers_{std::make_shared<const Tiers>(Tiers{std::move(first), std::move(second), options.replay_bytes})} {}
 
-  /// Errors: `no_space`; those of a storage that has to be asked what it can do.
+  /// Where the storages tell at run time what they can do they are asked here, each by a location that is let go of. A first one that is
+  /// full or away leaves what the second one can do without it: the location then declares no more than append and max_object_size.
+  /// Errors: `no_space`; those of a storage that has to be asked, as a write's of the first.
   [[nodiscard]] Result<Backend> create_backend() const {
     if (tiers_ == nullptr) return failure(errc::closed, "use a tiered storage that was moved from");
     try {
-      if constexpr (detail::declares_at_run_time<First> || detail::declares_at_run_time<Second>) {
+      if constexpr (Declared::asks) {
         const auto first = tiers_->first.create_backend();
-        if (!first) return std::unexpected{first.error()};
+        if (!first && !detail::moves_over(first.error().code())) return std::unexpected{first.error()};
         const auto second = tiers_->second.create_backend();
         if (!second) return std::unexpected{second.error()};
-        return Backend{Declared{*first, *second}, tiers_, max_object_size(*second)};
+        return Backend{Declared{first ? &*first : nullptr, &*second}, tiers_, max_object_size(*second)};
       } else if constexpr (may_have<Second>(Capability::max_object_size)) {
         const auto second = tiers_->second.create_backend();
         if (!second) return std::unexpected{second.error()};
@@ -307,9 +310,11 @@ class TieredStorage {
  private:
   using Tiers = detail::Tiers<FirstStorage, SecondStorage>;
   struct Declared : Declares {
-    using Declares::Declares;
+    static constexpr bool asks = Declares::asks_inner;
     Declared() = default;
-    Declared(const First& first, const Second& second) : Declares{first, second} {}
+    Declared(const First* first, const Second* second)
+      requires(asks)
+        : Declares{first, second} {}
   };
   static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 

@@ -81,9 +81,25 @@ class TieredWriter {
   std::uint64_t room_;
 };
 
+namespace detail {
+
+[[nodiscard]] inline std::unexpected<Error> part_is_short() noexcept {
+  return failure(errc::corrupted, "read a tiered object", "part of it ends before its committed size");
+}
+
+/// How many of `n` bytes from `position` on nobody has cut off since a reader was opened on `extents`.
+template <class Extents>
+[[nodiscard]] std::size_t before_cut(const Extents& extents, std::uint64_t position, std::size_t n) noexcept {
+  const std::uint64_t end = extents.cut_end();
+  return position < end ? static_cast<std::size_t>(std::min<std::uint64_t>(n, end - position)) : 0;
+}
+
+}  // namespace detail
+
 /// Reads an object's extents one after the other; with seekers of both storages, from anywhere.
 ///
-/// Errors:  `corrupted` when an extent is missing or short; those of the inner readers. The next read tries again at the same position.
+/// Errors:  `corrupted` when an extent is missing or short, unless the object was cut there meanwhile; those of the inner readers. The next
+///          read tries again at the same position.
 /// Cost:    an inner reader for each extent, opened when it is reached.
 /// Threads: one at a time, any thread.
 template <class First, class Second, bool seeks>
@@ -97,13 +113,14 @@ class TieredReader {
     if (auto usable = state_.check("read"); !usable) return std::unexpected{std::move(usable).error()};
     if (bytes.empty() || position_ >= extents_->size()) return 0;
     const auto& extent = extents_->all()[extents_->find(position_)];
-    if (auto ready = stand_at(extent); !ready) {
-      inner_.template emplace<0>();
-      return std::unexpected{std::move(ready).error()};
+    bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), extent.end() - position_)));
+    auto count = read_extent(extent, bytes);
+    if (!count && count.error() == errc::corrupted) {
+      const std::size_t left = detail::before_cut(*extents_, position_, bytes.size());
+      if (left == 0) return 0;
+      if (left < bytes.size()) count = read_extent(extent, bytes.first(left));
     }
-    auto count = read_inner(bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), extent.end() - position_))));
-    if (!count) inner_.template emplace<0>();
-    else position_ += *count;
+    if (count) position_ += *count;
     return count;
   }
 
@@ -132,6 +149,14 @@ class TieredReader {
   }
   using FirstReader = typename decltype(handle_type<First>())::type;
   using SecondReader = typename decltype(handle_type<Second>())::type;
+
+  // Reads what `extent` has at the position. After a failure there is no inner reader.
+  [[nodiscard]] Result<std::size_t> read_extent(const typename Extents::Extent& extent, std::span<std::byte> bytes) {
+    const auto ready = stand_at(extent);
+    auto count = ready ? read_inner(bytes) : Result<std::size_t>{std::unexpected{ready.error()}};
+    if (!count) inner_.template emplace<0>();
+    return count;
+  }
 
   // An inner reader at the byte of `extent` that position_ means.
   [[nodiscard]] Result<void> stand_at(const typename Extents::Extent& extent) {
@@ -184,7 +209,7 @@ class TieredReader {
           else return inner.read(bytes);
         },
         inner_);
-    if (count && *count == 0) return failure(errc::corrupted, "read a tiered object", "part of it ends before its committed size");
+    if (count && *count == 0) return detail::part_is_short();
     if (count) inner_position_ += *count;
     return count;
   }
@@ -221,7 +246,7 @@ class TieredReaderAt {
     return TieredReaderAt{std::move(opened)};
   }
 
-  /// Errors: `corrupted` when an extent is short; those of the inner readers.
+  /// Errors: `corrupted` when an extent is short, unless the object was cut there meanwhile; those of the inner readers.
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
     if (auto usable = state_.check("read"); !usable) return std::unexpected{std::move(usable).error()};
     const Extents& extents = *opened_->extents;
@@ -232,10 +257,17 @@ class TieredReaderAt {
       const auto& extent = extents.all()[index];
       const std::uint64_t within = offset + done - extent.begin;
       const auto part = bytes.subspan(done, static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size() - done, extent.length - within)));
-      const auto count = std::visit([&](const auto& inner) { return inner.read_at(extent.offset + within, part); },
-                                    opened_->handles[opened_->handle_of[index]]);
+      auto count = std::visit([&](const auto& inner) { return inner.read_at(extent.offset + within, part); },
+                              opened_->handles[opened_->handle_of[index]]);
+      if (count && *count == 0) count = detail::part_is_short();
+      if (!count && count.error() == errc::corrupted) {
+        const std::size_t left = detail::before_cut(extents, offset + done, part.size());
+        if (left < part.size()) {
+          bytes = bytes.first(done + left);
+          continue;
+        }
+      }
       if (!count) return count;
-      if (*count == 0) return failure(errc::corrupted, "read a tiered object", "part of it ends before its committed size");
       done += *count;
       if (offset + done == extent.end()) ++index;
     }

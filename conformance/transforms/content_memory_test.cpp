@@ -1,0 +1,245 @@
+#include "open_storage.hpp"
+
+#include <hybridbuffer/backend/any.hpp>
+#include <hybridbuffer/detail/content_memory.hpp>
+#include <hybridbuffer/transform/checksummed.hpp>
+#include <hybridbuffer/transform/compressed.hpp>
+#include <hybridbuffer/transform/encrypted.hpp>
+#include <hybridbuffer/transform/observed.hpp>
+#include <hybridbuffer/transform/retrying.hpp>
+#include <hybridbuffer/transform/tiered.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <malloc.h>
+#include <new>
+#include <span>
+#include <utility>
+
+// The memory that transforms keep content in: none of it is left there where a secret passes, and it is no more than was granted.
+namespace {
+
+constexpr std::size_t mark_bytes = 32;
+constexpr std::byte mark(std::size_t i) { return static_cast<std::byte>(i % mark_bytes * 7 + 1); }
+
+/// What is given back, and how much there is, while it watches.
+struct Watch {
+  bool is_on = false;
+  std::size_t with_content = 0;  // blocks that held content when they were given back
+  std::size_t live = 0;          // bytes
+  std::size_t largest = 0;       // that was asked for at once
+};
+Watch watch;
+
+bool holds_content(const void* block, std::size_t size) noexcept {
+  const auto* bytes = static_cast<const std::byte*>(block);
+  for (std::size_t at = 0; at + mark_bytes <= size; ++at) {
+    std::size_t same = 0;
+    while (same != mark_bytes && bytes[at + same] == mark(same)) ++same;
+    if (same == mark_bytes) return true;
+  }
+  return false;
+}
+
+void* allocate(std::size_t size) noexcept {
+  void* block = std::malloc(size == 0 ? 1 : size);  // NOLINT(*-no-malloc)
+  if (watch.is_on && block != nullptr) {
+    std::memset(block, 0, size);  // what another test left there is none of this one's
+    watch.live += ::malloc_usable_size(block);
+    watch.largest = std::max(watch.largest, size);
+  }
+  return block;
+}
+void release(void* block) noexcept {
+  if (watch.is_on && block != nullptr) {
+    const std::size_t size = ::malloc_usable_size(block);
+    watch.live -= size;
+    if (holds_content(block, size)) ++watch.with_content;
+  }
+  std::free(block);  // NOLINT(*-no-malloc)
+}
+void* allocate_or_throw(std::size_t size) {
+  if (void* block = allocate(size)) return block;
+  throw std::bad_alloc{};
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate_or_throw(size); }
+void* operator new[](std::size_t size) { return allocate_or_throw(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void operator delete(void* block) noexcept { release(block); }
+void operator delete[](void* block) noexcept { release(block); }
+void operator delete(void* block, std::size_t) noexcept { release(block); }
+void operator delete[](void* block, std::size_t) noexcept { release(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { release(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { release(block); }
+
+namespace hybridbuffer::testing {
+namespace {
+
+std::array<std::byte, 60'000> content = [] {
+  std::array<std::byte, 60'000> bytes{};
+  for (std::size_t i = 0; i != bytes.size(); ++i) bytes[i] = mark(i);
+  return bytes;
+}();
+std::array<std::byte, 1000> window;
+constexpr std::size_t piece = 10'000;
+
+template <class Reader>
+void read_a_part(Reader reader) {
+  BOOST_TEST_REQUIRE(reader.has_value());
+  for (int i = 0; i != 5; ++i) BOOST_TEST_REQUIRE(reader->read(window).value() == window.size());
+  BOOST_TEST_REQUIRE(std::equal(window.begin(), window.end(), content.begin() + 4000));
+}
+
+/// A life with every way in which content waits in memory. Returns: the blocks that were given back with content in them.
+template <class Storage>
+std::size_t blocks_with_content_after(const Storage& storage) {
+  watch = {.is_on = true};
+  {
+    auto location = storage.create_backend().value();
+    {
+      auto writer = location.create().value();
+      for (std::size_t at = 0; at != content.size(); at += piece) {
+        BOOST_TEST_REQUIRE(writer.write(std::span{content}.subspan(at, piece)).has_value());
+      }
+      BOOST_TEST_REQUIRE(writer.close().has_value());
+    }
+    {
+      auto abandoned = location.append().value();
+      BOOST_TEST_REQUIRE(abandoned.write(std::span{content}.first(piece)).has_value());
+    }
+    {
+      auto extension = location.append().value();
+      auto moved = std::move(extension);
+      BOOST_TEST_REQUIRE(moved.write(std::span{content}.first(piece)).has_value());
+      extension = std::move(moved);
+      BOOST_TEST_REQUIRE(extension.close().has_value());
+    }
+    read_a_part(location.open());
+    read_a_part(location.open_seeker());
+    {
+      const auto reader = location.open_reader_at().value();
+      BOOST_TEST_REQUIRE(reader.read_at(500, window).value() == window.size());
+      BOOST_TEST_REQUIRE(std::equal(window.begin(), window.end(), content.begin() + 500));
+    }
+    BOOST_TEST_REQUIRE(location.shrink(50'001).has_value());
+    BOOST_TEST_REQUIRE(location.remove().has_value());
+  }
+  return std::exchange(watch, {}).with_content;
+}
+
+auto ignoring() {
+  return [](const Observation&) noexcept {};
+}
+
+BOOST_AUTO_TEST_CASE(what_stands_before_an_encrypted_storage_leaves_no_content_in_memory_that_it_gives_back) {
+  const OpenStorage open;
+  BOOST_TEST(blocks_with_content_after(encrypted(open)) == 0U);
+  BOOST_TEST(blocks_with_content_after(retrying(encrypted(open))) == 0U);
+  BOOST_TEST(blocks_with_content_after(checksummed(encrypted(open))) == 0U);
+  BOOST_TEST(blocks_with_content_after(tiered(encrypted(open), encrypted(open))) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(so_do_transforms_of_transforms_and_those_whose_types_are_forgotten) {
+  const OpenStorage open;
+  const AnyStorage secret{encrypted(open)};
+  BOOST_TEST(blocks_with_content_after(retrying(observed(encrypted(open), ignoring()))) == 0U);
+  BOOST_TEST(blocks_with_content_after(retrying(checksummed(encrypted(compressed(open, Lz4{}))))) == 0U);
+  BOOST_TEST(blocks_with_content_after(retrying(tiered(encrypted(open), encrypted(open)))) == 0U);
+  BOOST_TEST(blocks_with_content_after(retrying(secret)) == 0U);
+  BOOST_TEST(blocks_with_content_after(checksummed(secret)) == 0U);
+  BOOST_TEST(blocks_with_content_after(tiered(secret, secret)) == 0U);
+  BOOST_TEST(blocks_with_content_after(tiered(secret, encrypted(open))) == 0U);
+  BOOST_TEST(blocks_with_content_after(AnyStorage{retrying(AnyStorage{checksummed(AnyStorage{observed(secret, ignoring())})})}) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_secret_costs_no_overwriting) {
+  // And the watch sees what is left.
+  const OpenStorage open;
+  BOOST_TEST(blocks_with_content_after(retrying(compressed(open, Lz4{}))) != 0U);
+  BOOST_TEST(blocks_with_content_after(checksummed(AnyStorage{compressed(open, Lz4{})})) != 0U);
+  BOOST_TEST(blocks_with_content_after(tiered(compressed(open, Lz4{}), compressed(open, Lz4{}))) != 0U);
+}
+
+// How much is kept -------------------------------------------------------------------------------------------------------------------
+
+/// Keeps nothing, and allocates nothing for it.
+struct Nowhere {
+  struct Writer {
+    Result<void> write(std::span<const std::byte> /*bytes*/) { return {}; }
+    Result<void> close() { return {}; }
+  };
+  struct Reader {
+    Result<std::size_t> read(std::span<std::byte> /*bytes*/) { return 0; }
+  };
+  Result<Writer> create() { return Writer{}; }
+  Result<Reader> open() const { return Reader{}; }
+  Result<void> remove() { return {}; }
+};
+struct NowhereStorage {
+  Result<Nowhere> create_backend() const { return Nowhere{}; }
+};
+
+BOOST_AUTO_TEST_CASE(what_a_writer_kept_is_given_back_when_it_is_closed) {
+  const auto given_back = [](const auto& storage) {
+    auto location = storage.create_backend().value();
+    auto writer = location.create().value();
+    BOOST_TEST_REQUIRE(writer.write(content).has_value());
+    constexpr std::size_t before = 10 * content.size();
+    watch = {.is_on = true, .live = before};
+    BOOST_TEST_REQUIRE(writer.close().has_value());
+    return before - std::exchange(watch, {}).live;
+  };
+
+  BOOST_TEST(given_back(retrying(NowhereStorage{})) >= content.size());
+  BOOST_TEST(given_back(tiered(NowhereStorage{}, NowhereStorage{})) >= content.size());
+}
+
+BOOST_AUTO_TEST_CASE(writers_keep_no_more_memory_than_replay_bytes) {
+  constexpr std::size_t most = 50'000;  // no piece times a power of two
+  const auto largest = [](const auto& storage) {
+    auto location = storage.create_backend().value();
+    auto writer = location.create().value();
+    watch = {.is_on = true};
+    for (std::size_t at = 0; at != content.size(); at += 1000) {
+      BOOST_TEST_REQUIRE(writer.write(std::span{content}.subspan(at, 1000)).has_value());
+    }
+    BOOST_TEST_REQUIRE(writer.close().has_value());
+    return std::exchange(watch, {}).largest;
+  };
+
+  BOOST_TEST(largest(retrying(NowhereStorage{}, {.replay_bytes = most})) == most);
+  BOOST_TEST(largest(tiered(NowhereStorage{}, NowhereStorage{}, {.replay_bytes = most})) == most);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_kept_is_what_was_added_up_to_the_most) {
+  for (std::size_t most = 0; most <= 20; ++most) {
+    for (std::size_t size = 1; size <= 7; ++size) {
+      detail::KeptBytes kept{most, true};
+      std::size_t added = 0;
+      const std::span<const std::byte> all{content};
+      for (; added + 2 * size <= most; added += 2 * size) {
+        const std::array pieces{all.subspan(added, size), all.subspan(added + size, size)};
+        BOOST_TEST_REQUIRE(kept.add(pieces));
+      }
+      const std::array pieces{all.subspan(added, size), all.subspan(added + size, size)};
+      BOOST_TEST(!kept.add(pieces));
+      detail::KeptBytes moved = std::move(kept);
+      BOOST_TEST(std::equal(moved.bytes().begin(), moved.bytes().end(), content.begin(), content.begin() + added));
+      BOOST_TEST(moved.empty() == (added == 0));
+      moved.clear();
+      BOOST_TEST(moved.empty());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hybridbuffer::testing
