@@ -23,13 +23,13 @@ void expect_corrupted_read(const char* route, const Result<std::size_t>& count, 
   }
 }
 
-void expect_corrupted_reader(const Backend& backend, const Bytes& content) {
-  auto reader = backend.open();
+template <class Reader>
+void expect_corrupted_reader(const char* route, Result<Reader> reader, const Bytes& content) {
   BOOST_TEST_REQUIRE((reader.has_value() || reader.error() == errc::corrupted));
   for (std::size_t at = 0; reader;) {
-    Bytes piece(chunk);
+    Bytes piece(chunk + at % 2, std::byte{0xEE});  // all of a chunk, and a part of it
     const auto count = reader->read(piece);
-    if (!count) return expect_corrupted_read("reader", count, piece);
+    if (!count) return expect_corrupted_read(route, count, piece);
     BOOST_TEST_REQUIRE(*count != 0U);
     BOOST_TEST_REQUIRE(
         std::equal(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(*count), content.begin() + static_cast<std::ptrdiff_t>(at)));
@@ -39,14 +39,15 @@ void expect_corrupted_reader(const Backend& backend, const Bytes& content) {
 
 /// On every route: an error, and no byte of `content` that is not right. The route that comes first is the one that finds the damage.
 void expect_corrupted(const Backend& backend, const Bytes& content, bool reader_first = true) {
-  if (reader_first) expect_corrupted_reader(backend, content);
+  if (reader_first) expect_corrupted_reader("reader", backend.open(), content);
   auto reader_at = backend.open_reader_at();
   BOOST_TEST_REQUIRE((reader_at.has_value() || reader_at.error() == errc::corrupted));
   if (reader_at) {
-    Bytes out(content.size() + 1);
+    Bytes out(content.size() + 1, std::byte{0xEE});
     expect_corrupted_read("reader_at", reader_at->read_at(0, out), out);
   }
-  expect_corrupted_reader(backend, content);
+  expect_corrupted_reader("reader", backend.open(), content);
+  expect_corrupted_reader("seeker", backend.open_seeker(), content);
 }
 
 const Bytes three_chunks = pattern(3 * chunk - 3);
@@ -63,6 +64,8 @@ BOOST_AUTO_TEST_CASE(every_bit_of_the_object_is_bound) {
         BOOST_TEST_REQUIRE(reads(world.backend, three_chunks));
         world.stored()[bit / 8] ^= std::byte{1} << (bit % 8);
         expect_corrupted(world.backend, three_chunks, bit % 2 == 0);
+        world.stored()[bit / 8] ^= std::byte{1} << (bit % 8);
+        if (bit / 8 >= header) expect_corrupted(world.backend, three_chunks);  // a chunk stays so
         ++flipped;
       }
     }
@@ -75,10 +78,15 @@ BOOST_AUTO_TEST_CASE(a_cut_at_every_length_is_found) {
   whole.store(three_chunks);
   for (std::size_t length = 0; length < whole.stored().size(); ++length) {
     BOOST_TEST_CONTEXT("cut to " << length) {
-      World world;
-      world.store(three_chunks);
-      world.stored().resize(length);
-      expect_corrupted(world.backend, three_chunks);
+      for (const bool reader_first : {true, false}) {
+        World world;
+        world.store(three_chunks);
+        const Bytes before = world.stored();
+        world.stored().resize(length);
+        expect_corrupted(world.backend, three_chunks, reader_first);
+        world.stored() = before;
+        if (length >= header) expect_corrupted(world.backend, three_chunks);  // a chunk stays so
+      }
     }
   }
 }
@@ -91,7 +99,7 @@ BOOST_AUTO_TEST_CASE(bytes_behind_the_end_are_found) {
     auto reader = world.backend.open();
     BOOST_TEST((read_all(*reader, 5).error() == errc::corrupted));
     auto reader_at = world.backend.open_reader_at();
-    Bytes out(three_chunks.size() + 1);
+    Bytes out(three_chunks.size() + 1, std::byte{0xEE});
     BOOST_TEST((reader_at->read_at(0, out).error() == errc::corrupted));
     BOOST_TEST((out == Bytes(out.size())));
   }
@@ -185,6 +193,38 @@ BOOST_AUTO_TEST_CASE(a_damaged_frame_stays_so_and_the_others_are_read) {
   BOOST_TEST((reader_at->read_at(2, out) == 4U));
   BOOST_TEST(std::equal(out.begin(), out.end(), three_chunks.begin() + 2));
   BOOST_TEST((reader_at->read_at(2 * chunk, out) == 4U));
+}
+
+BOOST_AUTO_TEST_CASE(whichever_handle_found_a_cut_none_delivers_what_comes_back) {
+  for (const std::size_t finder : {0U, 1U, 2U}) {
+    World world;
+    world.store(three_chunks);
+    const Bytes before = world.stored();
+    auto reader = world.backend.open();
+    auto seeker = world.backend.open_seeker();
+    auto reader_at = world.backend.open_reader_at();
+    Bytes out(chunk);
+    BOOST_TEST_REQUIRE((reader->read(out) == chunk));
+    const std::vector<std::pair<const char*, std::function<Result<std::size_t>()>>> routes{
+        {"reader", [&] { return reader->read(out); }},
+        {"seeker", [&] { return seeker->seek(chunk + 2, Whence::begin) == chunk + 2 ? seeker->read(out) : 0; }},
+        {"reader_at", [&] { return reader_at->read_at(2, out); }},  // the chunk before is not delivered either
+    };
+    const auto expect_corrupted_by = [&](std::size_t route) {
+      out.assign(chunk + 4, std::byte{0xEE});
+      const auto count = routes[route].second();
+      expect_corrupted_read(routes[route].first, count, out);
+    };
+
+    world.stored().resize(header + frame + 5);
+    expect_corrupted_by(finder);
+    world.stored() = before;
+
+    for (std::size_t route = 0; route != routes.size(); ++route) expect_corrupted_by((finder + route) % routes.size());
+    out.assign(chunk, std::byte{});
+    BOOST_TEST((reader_at->read_at(0, out) == chunk));
+    BOOST_TEST((reader_at->read_at(2 * chunk, out) == chunk - 3));
+  }
 }
 
 }  // namespace

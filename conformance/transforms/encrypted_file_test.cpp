@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -176,6 +177,43 @@ BOOST_AUTO_TEST_CASE(every_flipped_bit_and_every_cut_is_found) {
       longer.insert(longer.end(), more, std::byte{});
       expect_refused(longer, content);
     }
+  }
+}
+
+/// Bytes that a test changes while they are read.
+struct SharedImage {
+  std::shared_ptr<Image> image;
+  [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const { return image->read_at(offset, out); }
+  [[nodiscard]] Result<std::uint64_t> size() const { return image->size(); }
+};
+
+BOOST_AUTO_TEST_CASE(a_damaged_chunk_stays_so_and_the_others_are_read) {
+  const Bytes content = stream_bytes(0, 3 * chunk);
+  const Image whole{published(content)};
+  for (const bool is_cut : {false, true}) {
+    const auto image = std::make_shared<Image>(whole);
+    const auto file = open_encrypted(SharedImage{image}, key());
+    BOOST_TEST_REQUIRE(file.has_value());
+    const auto copy = *file;
+    const auto expect_corrupted = [&](const EncryptedFileReader<SharedImage>& reader, std::size_t offset) {
+      Bytes out(3 * chunk + 5, std::byte{0xEE});
+      const auto count = reader.read_at(offset, out);
+      BOOST_TEST((!count && count.error() == errc::corrupted));
+      BOOST_TEST((out == Bytes(out.size())));
+    };
+
+    if (is_cut) image->bytes.resize(header + 2 * (chunk + tag) - 1);
+    else image->bytes[header + chunk + tag] ^= std::byte{1};
+    expect_corrupted(*file, 3);
+    *image = whole;
+
+    expect_corrupted(*file, 0);
+    expect_corrupted(*file, 2 * chunk - 1);
+    expect_corrupted(copy, chunk);
+    Bytes out(chunk);
+    BOOST_TEST((file->read_at(0, out).value() == chunk && std::equal(out.begin(), out.end(), content.begin())));
+    BOOST_TEST((file->read_at(2 * chunk, out).value() == chunk && std::equal(out.begin(), out.end(), content.end() - chunk)));
+    BOOST_TEST(open_encrypted(SharedImage{image}, key()).has_value());
   }
 }
 

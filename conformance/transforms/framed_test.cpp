@@ -250,8 +250,9 @@ BOOST_AUTO_TEST_CASE(no_number_is_ever_used_twice) {
   const std::uint64_t wanted = std::getenv("HYBRIDBUFFER_FULL") != nullptr ? 10'000'000 : 1'000'000;
   while (operations < wanted) {
     operations += 3;  // an opening, a write, an end
-    object.commit_was_done = random() % 2 == 0;
-    if (random() % 8 == 0) object.commit_fails = random() % 2 == 0 ? errc::timeout : errc::no_space;
+    const bool is_indeterminate = random() % 2 == 0;
+    object.commit_was_done = is_indeterminate && random() % 2 == 0;
+    if (random() % 8 == 0) object.commit_fails = is_indeterminate ? errc::timeout : errc::no_space;
     if (object.bytes && object.bytes->size() > 4000 && backend.shrink(random() % 30)) ++operations;
     auto writer = random() % 4 == 0 ? backend.create() : backend.append();
     BOOST_TEST_REQUIRE(writer.has_value());
@@ -344,7 +345,9 @@ BOOST_AUTO_TEST_CASE(an_object_that_is_gone_is_corrupted_and_not_absent) {
 // Whether the object is still there decides what an extension, and what the next object, begins with.
 BOOST_AUTO_TEST_CASE(a_removal_of_unknown_effect_is_found_out) {
   for (const bool had_effect : {false, true}) {
-    for (const bool was_refused_since : {false, true}) {
+    for (const unsigned variant : {0U, 1U, 2U, 3U}) {
+      const bool was_refused_since = (variant & 1U) != 0;
+      const bool is_looked_at = (variant & 2U) != 0;
       World<true> world;
       BOOST_TEST_REQUIRE(write_all(world.backend.create(), pattern(20), 20).has_value());
       world.object.commit_was_done = had_effect;
@@ -356,8 +359,8 @@ BOOST_AUTO_TEST_CASE(a_removal_of_unknown_effect_is_found_out) {
         BOOST_TEST_REQUIRE((world.backend.remove().error() == errc::permission));
       }
 
-      if (had_effect) BOOST_TEST((world.backend.open().error() == errc::not_found));
-      else BOOST_TEST(shows(world.backend, pattern(20)));
+      if (is_looked_at && had_effect) BOOST_TEST((world.backend.open().error() == errc::not_found));
+      if (is_looked_at && !had_effect) BOOST_TEST(shows(world.backend, pattern(20)));
 
       BOOST_TEST_REQUIRE(write_all(world.backend.append(), pattern(30, 2), 30).has_value());
       Bytes expected = had_effect ? Bytes{} : pattern(20);

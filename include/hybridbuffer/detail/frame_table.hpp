@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/damaged_frames.hpp>
 #include <hybridbuffer/detail/frame_list.hpp>
 
 #include <algorithm>
@@ -54,14 +55,12 @@ class FrameTable {
     return locked([&]() -> std::optional<Found> {
       if (offset >= frames_.size()) return {};
       const Frame frame = frames_.frame_at(offset);
-      return Found{frame, is_discarded(frame), std::find(damaged_.begin(), damaged_.end(), frame.number) != damaged_.end()};
+      return Found{frame, is_discarded(frame), damaged_.contains(frame.number)};
     });
   }
   /// It stays so: what was read wrong once is never delivered. Errors: std::bad_alloc.
   void mark_damaged(std::uint64_t number) {
-    locked([&] {
-      if (std::find(damaged_.begin(), damaged_.end(), number) == damaged_.end()) damaged_.push_back(number);
-    });
+    locked([&] { damaged_.add(number); });
   }
 
   // Changes, by one thread at a time --------------------------------------------------------------------------------------------
@@ -183,8 +182,8 @@ class FrameTable {
   std::uint64_t identity_;
   mutable std::mutex mutex_;
   FrameList frames_;
-  std::vector<Range> discarded_;        // of the object, in order; no two touch
-  std::vector<std::uint64_t> damaged_;  // numbers
+  std::vector<Range> discarded_;  // of the object, in order; no two touch
+  DamagedFrames damaged_;
   std::optional<std::uint64_t> stored_perhaps_;
   std::optional<std::uint64_t> size_perhaps_;
   EncodingHistory history_;

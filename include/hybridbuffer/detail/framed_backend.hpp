@@ -63,21 +63,23 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities<Codec::is_
         make_inner_{std::move(make_inner)},
         object_{std::make_shared<Object>(std::move(codec))} {}
 
-  /// Errors: `busy` while a writer is open, `no_space` (memory), `closed`; those of the backend beneath, and those of reading where an
-  ///         earlier change gave no answer: whether it was done is looked at then.
+  /// Errors: `busy` while a writer is open, `no_space` (memory), `closed`; those of the backend beneath, and but for `corrupted` those of
+  ///         reading where an earlier commit or removal gave no answer: whether it was done is looked at then.
   [[nodiscard]] Result<Writer> create() {
     auto state = rules_.start_writer("create");
     if (!state) return std::unexpected{std::move(state).error()};
     return guarded<Writer>("create", [&]() -> Result<Writer> {
-      // Should this one fail, the object before it must be known.
-      if (auto table = settled(inner_, *object_); !table) return std::unexpected{std::move(table).error()};
+      // Should this one fail, the object before it must be known. One that is damaged stays so.
+      if (auto known = decided(inner_, *object_); !known && !(known.error() == errc::corrupted)) {
+        return std::unexpected{std::move(known).error()};
+      }
       auto sink = inner_.create();
       if (!sink) return std::unexpected{std::move(sink).error()};
       return new_object<Writer>(std::move(*state), std::move(*sink));
     });
   }
 
-  /// Errors: as create().
+  /// Errors: as create(), after any change that gave no answer; `corrupted` too.
   [[nodiscard]] Result<Appender> append()
     requires(Declares::may(Capability::append))
   {
@@ -121,9 +123,10 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities<Codec::is_
   [[nodiscard]] Result<void> remove() {
     return rules_.remove("remove", [&](NoObject&) {
       // Also after a failure of any category: where the object is in several places, some of it may be gone.
-      object_->set_may_be_gone(true);
+      object_->begin_removal();
       auto removed = inner_.remove();
       if (removed) object_->commit({});
+      else object_->leave_removal_undecided();
       while (removed && !left_behind_.empty()) {
         removed = removed_copy(left_behind_.back());
         if (removed) left_behind_.pop_back();
@@ -280,20 +283,22 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities<Codec::is_
           if (!done) return std::unexpected{std::move(done).error()};
         }
         const auto committed_ends = candidates.committed ? candidates.committed->ends() : FrameTable::Ends{};
+        const auto pending_ends = candidates.pending ? candidates.pending->ends() : FrameTable::Ends{};
         auto source = open_source();
-        if (!source && source.error() == errc::not_found && object_->must_be_there(candidates)) {
-          return failure(errc::corrupted, operation, "it is gone from the store");
+        if (!source && source.error() == errc::not_found) {
+          if (candidates.may_be_none() ? !object_->decide(candidates, {}) : !object_->is_current(candidates)) continue;
+          if (!candidates.may_be_none()) return failure(errc::corrupted, operation, "it is gone from the store");
         }
         if (!source) return std::unexpected{std::move(source).error()};
         const auto identity = identity_of(*object_->codec, *source);
-        if (identity && candidates.committed && *identity == candidates.committed->identity()) {
-          return Handle{FramedView<Codec>{object_->codec, candidates.committed, committed_ends}, std::move(*source)};
-        }
-        if (identity && candidates.pending && *identity == candidates.pending->identity()) {
-          return Handle{FramedView<Codec>{object_->codec, candidates.pending, candidates.pending->ends()}, std::move(*source)};
+        const Table shown = identity ? candidates.shown_by(*identity) : Table{};
+        if (shown != nullptr) {
+          if (!object_->decide(candidates, shown)) continue;
+          const auto& ends = shown == candidates.pending ? pending_ends : committed_ends;
+          return Handle{FramedView<Codec>{object_->codec, shown, ends}, std::move(*source)};
         }
         // Unless somebody replaced it meanwhile, or is about to: then the store may show the other object before the table has it.
-        if (candidates == object_->candidates() && (candidates.pending == nullptr || tries == most_tries)) {
+        if (object_->is_current(candidates) && (!candidates.awaits_answer || tries >= most_tries)) {
           if (!identity) return std::unexpected{identity.error()};
           return failure(errc::corrupted, operation, "the store shows another object");
         }

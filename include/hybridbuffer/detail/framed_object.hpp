@@ -60,46 +60,97 @@ concept publishing_codec = frame_codec<C> && requires(const C& c) {
 /// What the handles of a location share.
 ///
 /// An object is `pending` from before its commit until the commit's answer; it stays so where the answer does not come. Which object the
-/// store shows then, its header tells.
+/// store shows then, its header tells, and the first who looks decides it for all: else whoever can write to the store could show now this
+/// one, now that. The same holds for a removal without an answer.
 template <frame_codec Codec>
 class FramedObject {
  public:
   explicit FramedObject(std::shared_ptr<const Codec> of_location) : codec{std::move(of_location)} {}
 
+  using Table = std::shared_ptr<FrameTable>;
+
+  /// What the store may show.
   struct Candidates {
-    std::shared_ptr<FrameTable> committed;
-    std::shared_ptr<FrameTable> pending;
-    friend bool operator==(const Candidates&, const Candidates&) = default;
+    Table committed;
+    Table pending;
+    bool may_be_gone = false;    ///< somebody removes the object, or tried to; else its absence is damage
+    bool awaits_answer = false;  ///< a commit or a removal is at work: what the store shows may change yet
+    std::uint64_t version = 0;   ///< another one after each change
+
+    [[nodiscard]] bool is_undecided() const noexcept { return pending != nullptr || (committed != nullptr && may_be_gone); }
+    [[nodiscard]] bool may_be_none() const noexcept { return committed == nullptr || may_be_gone; }
+    /// The one whose header says `identity`; null when neither does.
+    [[nodiscard]] Table shown_by(std::uint64_t identity) const noexcept {
+      if (committed != nullptr && identity == committed->identity()) return committed;
+      if (pending != nullptr && identity == pending->identity()) return pending;
+      return {};
+    }
   };
   [[nodiscard]] Candidates candidates() const {
     const std::scoped_lock lock{mutex_};
     return candidates_;
   }
-  void set_pending(std::shared_ptr<FrameTable> table) noexcept {
+  /// True when nothing has changed since.
+  [[nodiscard]] bool is_current(const Candidates& seen) const {
     const std::scoped_lock lock{mutex_};
-    std::swap(candidates_.pending, table);
-  }
-  void commit(std::shared_ptr<FrameTable> table) noexcept {
-    std::shared_ptr<FrameTable> replaced;  // let go of outside the lock
-    const std::scoped_lock lock{mutex_};
-    candidates_.pending.reset();
-    may_be_gone_ = false;
-    replaced = std::exchange(candidates_.committed, std::move(table));
+    return seen.version == candidates_.version;
   }
 
-  /// Whether somebody tries, or tried, to remove the object, and nobody has looked since: else its absence is damage.
-  [[nodiscard]] bool may_be_gone() const {
+  /// Notes what the store showed to who looked after `seen`: the committed object, the pending one, or null for none, where that may be.
+  /// Decides what was undecided. Returns: false when `seen` has changed in a way that matters: then look again.
+  [[nodiscard]] bool decide(const Candidates& seen, const Table& shown) noexcept {
+    // It was so for certain, or may be so until the answer comes.
+    if (!seen.is_undecided() || (seen.awaits_answer && shown == seen.committed)) return true;
+    Candidates replaced;  // let go of outside the lock
     const std::scoped_lock lock{mutex_};
-    return may_be_gone_;
+    if (seen.version != candidates_.version) return false;
+    if (seen.awaits_answer) (shown != nullptr ? pending_was_shown_ : none_was_shown_) = true;
+    else replaced = replace(shown);
+    return true;
   }
-  void set_may_be_gone(bool may_be) noexcept {
+
+  /// `table` is about to be committed.
+  void begin_commit(Table table) noexcept {
     const std::scoped_lock lock{mutex_};
-    may_be_gone_ = may_be;
+    std::swap(candidates_.pending, table);
+    pending_was_shown_ = false;
+    now(true);
   }
-  /// True when `seen` still stands, and an object of it must be in the store.
-  [[nodiscard]] bool must_be_there(const Candidates& seen) const {
+  /// `table` is the object; null: there is none.
+  void commit(Table table) noexcept {
+    Candidates replaced;
     const std::scoped_lock lock{mutex_};
-    return seen.committed != nullptr && !may_be_gone_ && seen == candidates_;
+    replaced = replace(std::move(table));
+  }
+  /// The commit of `table` failed: unless another one is pending by now, none is.
+  void withdraw(const Table& table) noexcept {
+    const std::scoped_lock lock{mutex_};
+    if (candidates_.pending != table) return;
+    candidates_.pending.reset();  // the caller holds it
+    now(false);
+  }
+  /// The commit of `table` gave no answer. It was done if somebody has seen it.
+  void leave_undecided(const Table& table) noexcept {
+    Candidates replaced;
+    const std::scoped_lock lock{mutex_};
+    if (candidates_.pending != table) return;
+    if (pending_was_shown_) replaced = replace(table);
+    else now(false);
+  }
+
+  /// The object is about to be removed, and no writer can commit any more.
+  void begin_removal() noexcept {
+    const std::scoped_lock lock{mutex_};
+    candidates_.may_be_gone = true;
+    none_was_shown_ = false;
+    now(true);
+  }
+  /// The removal failed. It was done if somebody has seen that.
+  void leave_removal_undecided() noexcept {
+    Candidates replaced;
+    const std::scoped_lock lock{mutex_};
+    if (none_was_shown_) replaced = replace({});
+    else now(false);
   }
 
   [[nodiscard]] std::uint64_t next_number() noexcept { return next_number_.fetch_add(1, std::memory_order_relaxed); }
@@ -107,9 +158,20 @@ class FramedObject {
   const std::shared_ptr<const Codec> codec;
 
  private:
+  // Both under the lock.
+  void now(bool awaits_answer) noexcept {
+    candidates_.awaits_answer = awaits_answer;
+    ++candidates_.version;
+  }
+  [[nodiscard]] Candidates replace(Table certain) noexcept {
+    const std::uint64_t version = candidates_.version + 1;
+    return std::exchange(candidates_, Candidates{.committed = std::move(certain), .pending = {}, .version = version});
+  }
+
   mutable std::mutex mutex_;
   Candidates candidates_;
-  bool may_be_gone_ = false;
+  bool pending_was_shown_ = false;  // since begin_commit(), before its answer
+  bool none_was_shown_ = false;     // since begin_removal(), before its answer
   std::atomic<std::uint64_t> next_number_{1};
 };
 

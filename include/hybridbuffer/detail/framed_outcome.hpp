@@ -71,31 +71,36 @@ template <storage_backend Inner>
   return {};
 }
 
-/// The table of the object that the store shows, after commits and removals that gave no answer; null when there is none.
-/// Errors: those of `inner`, `corrupted` when the header is none; std::bad_alloc.
+/// The table of the object that the store shows, decided where commits and removals gave no answer; null when there is none.
+/// Requires: no writer is open but the caller's. Errors: those of `inner`, `corrupted` when the store shows none of those that may be
+///           there; std::bad_alloc.
 template <frame_codec Codec, storage_backend Inner>
-[[nodiscard]] Result<std::shared_ptr<FrameTable>> settled(const Inner& inner, FramedObject<Codec>& object) {
-  const auto candidates = object.candidates();
-  const bool may_be_gone = candidates.committed != nullptr && object.may_be_gone();
-  if (candidates.pending || may_be_gone) {
+[[nodiscard]] Result<std::shared_ptr<FrameTable>> decided(const Inner& inner, FramedObject<Codec>& object) {
+  for (;;) {
+    const auto candidates = object.candidates();
+    if (!candidates.is_undecided()) return candidates.committed;
     auto source = inner.open();
     if (!source && !(source.error() == errc::not_found)) return std::unexpected{std::move(source).error()};
-    if (!source && may_be_gone) {
-      object.commit({});
-      return std::shared_ptr<FrameTable>{};
+    if (!source && !candidates.may_be_none()) return failure(errc::corrupted, "look for an object", "it is gone from the store");
+    std::shared_ptr<FrameTable> shown;
+    if (source) {
+      const auto identity = identity_of(*object.codec, *source);
+      if (!identity) return std::unexpected{identity.error()};
+      shown = candidates.shown_by(*identity);
+      if (shown == nullptr) return failure(errc::corrupted, "look for an object", "the store shows another one");
     }
-    object.set_may_be_gone(false);
-    if (!candidates.pending) return settled(inner, object);
-    const auto identity = source ? identity_of(*object.codec, *source) : Result<std::uint64_t>{0};
-    if (!identity) return std::unexpected{identity.error()};
-    const bool was_done = *identity == candidates.pending->identity();
-    object.commit(was_done ? candidates.pending : candidates.committed);
-    return was_done ? candidates.pending : candidates.committed;
+    if (object.decide(candidates, shown)) return shown;
   }
-  if (candidates.committed == nullptr) return candidates.committed;
-  auto done = settle(inner, *candidates.committed, object.codec->shape().chunk_bytes);
+}
+
+/// The same, with its ends known after an extension or a cut that gave no answer. Errors: as decided(), and of shows_more_than().
+template <frame_codec Codec, storage_backend Inner>
+[[nodiscard]] Result<std::shared_ptr<FrameTable>> settled(const Inner& inner, FramedObject<Codec>& object) {
+  auto table = decided(inner, object);
+  if (!table || *table == nullptr) return table;
+  auto done = settle(inner, **table, object.codec->shape().chunk_bytes);
   if (!done) return std::unexpected{std::move(done).error()};
-  return candidates.committed;
+  return table;
 }
 
 }  // namespace hybridbuffer::inline v0_1::detail

@@ -60,11 +60,13 @@ class FramedView {
   /// `plain` is as long as the frame. On a failure it holds zeros.
   [[nodiscard]] Result<void> decode(const Frame& frame, std::span<const std::byte> stored, std::span<std::byte> plain) const {
     auto decoded = codec_->decode(FrameId{frame.number, frame.offset}, stored, plain);
-    if (!decoded) {
-      std::memset(plain.data(), 0, plain.size());
-      if (decoded.error() == errc::corrupted) table_->mark_damaged(frame.number);
-    }
-    return decoded;
+    if (!decoded) std::memset(plain.data(), 0, plain.size());
+    return noted(frame, std::move(decoded));
+  }
+  /// What it came to to fetch or to decode `frame`: damage stays. Errors: std::bad_alloc.
+  [[nodiscard]] Result<void> noted(const Frame& frame, Result<void> done) const {
+    if (!done && done.error() == errc::corrupted) table_->mark_damaged(frame.number);
+    return done;
   }
 
   /// Where the store has to end, when that is known: nobody has changed the object since this handle was opened, nor tries to.
@@ -94,13 +96,16 @@ class FramedReader {
   FramedReader(FramedView<Codec> view, Source source)
       : view_{std::move(view)}, source_{std::move(source)}, source_at_{view_.shape().header_bytes} {}
 
-  /// Errors: `corrupted`; the frame then stays so and nothing of it is delivered. `closed`, `no_space` (memory); those of the source. The
-  ///         position stays.
+  /// Errors: `corrupted`, and `bytes` then holds zeros; the frame stays so. `closed`, `no_space` (memory); those of the source. The
+  /// position
+  ///         stays.
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes) {
     if (auto usable = state_.check("read"); !usable) return std::unexpected{std::move(usable).error()};
     if (bytes.empty()) return 0;
     try {
-      return read_frame(bytes);
+      auto count = read_frame(bytes);
+      if (!count && count.error() == errc::corrupted) std::memset(bytes.data(), 0, bytes.size());
+      return count;
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "read", "out of memory");
     }
@@ -153,6 +158,13 @@ class FramedReader {
   [[nodiscard]] Result<void> load(const Frame& frame, std::span<std::byte> plain) {
     const FrameShape shape = view_.shape();
     const auto stored = stored_.first(frame.stored_size, shape.chunk_bytes + shape.overhead_bytes);
+    if (auto fetched = view_.noted(frame, fetch(frame, stored)); !fetched) return fetched;
+    auto decoded = view_.decode(frame, stored, plain);
+    if (decoded) stored_number_ = 0;
+    return decoded;
+  }
+
+  [[nodiscard]] Result<void> fetch(const Frame& frame, std::span<std::byte> stored) {
     if (stored_number_ != frame.number) {
       stored_number_ = 0;
       if (auto moved = move_source(frame.stored_offset); !moved) return moved;
@@ -160,15 +172,11 @@ class FramedReader {
       stored_filled_ = 0;
     }
     // A source cannot go back everywhere: what it gave before it failed is kept for the next call.
-    auto filled = fill_from_store(stored.subspan(stored_filled_), [&](std::size_t, std::span<std::byte> rest) {
+    return fill_from_store(stored.subspan(stored_filled_), [&](std::size_t, std::span<std::byte> rest) {
       auto count = read_source(rest);
       if (count) stored_filled_ += *count;
       return count;
     });
-    if (!filled) return filled;
-    auto decoded = view_.decode(frame, stored, plain);
-    if (decoded) stored_number_ = 0;
-    return decoded;
   }
 
   [[nodiscard]] Result<void> move_source(std::uint64_t target) {
@@ -296,9 +304,8 @@ class FramedReaderAt {
       return bytes.size();
     }
     const auto stored = kept.stored.first(frame.stored_size, shape.chunk_bytes + shape.overhead_bytes);
-    auto filled =
-        fill_from_store(stored, [&](std::size_t at, std::span<std::byte> rest) { return source_.read_at(frame.stored_offset + at, rest); });
-    if (!filled) return std::unexpected{std::move(filled).error()};
+    const auto read = [&](std::size_t at, std::span<std::byte> rest) { return source_.read_at(frame.stored_offset + at, rest); };
+    if (auto filled = view_.noted(frame, fill_from_store(stored, read)); !filled) return std::unexpected{std::move(filled).error()};
     if (bytes.size() == frame.size) {
       if (auto decoded = view_.decode(frame, stored, bytes); !decoded) return std::unexpected{std::move(decoded).error()};
       return bytes.size();

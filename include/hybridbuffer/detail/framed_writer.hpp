@@ -124,18 +124,31 @@ class FramedWriter {
       if (auto written = sink_.write(header); !written) return written;
     }
     table_->reserve_for(added_);  // so that nothing can fail behind the commit
-    if (is_new_) {
-      table_->absorb(added_);
-      object_->set_pending(table_);
-    } else {
-      table_->note_stored_perhaps(added_.stored_end());  // readers see it in the store before the table has it
-    }
-    auto closed = sink_.close();
+    if (is_new_) table_->absorb(added_);
+    // Whoever was cut off leaves what later writers have noted as it is.
+    auto begun = state_.while_current("close", [&]() -> Result<void> {
+      if (is_new_) object_->begin_commit(table_);
+      else table_->note_stored_perhaps(added_.stored_end());  // readers see it in the store before the table has it
+      return {};
+    });
+    if (!begun) return begun;
+    auto closed = close_sink();
     if (!closed && !closed.error().is_indeterminate()) {
-      if (is_new_) object_->set_pending({});
-      else table_->note_stored_perhaps({});
+      if (is_new_) object_->withdraw(table_);
+      else static_cast<void>(state_.while_current("close", [&] { return table_->note_stored_perhaps({}), Result<void>{}; }));
     }
     return closed;
+  }
+
+  [[nodiscard]] Result<void> close_sink() {
+    try {
+      auto closed = sink_.close();
+      if (is_new_ && !closed && closed.error().is_indeterminate()) object_->leave_undecided(table_);
+      return closed;
+    } catch (...) {
+      if (is_new_) object_->leave_undecided(table_);
+      throw;
+    }
   }
 
   // Memory is given back with the commit, not with the handle.

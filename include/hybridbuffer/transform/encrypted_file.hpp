@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/damaged_frames.hpp>
 #include <hybridbuffer/detail/framed_object.hpp>
 #include <hybridbuffer/detail/location.hpp>
 #include <hybridbuffer/error.hpp>
@@ -11,10 +12,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <span>
 #include <string>
@@ -63,10 +66,12 @@ class EncryptedFileReader {
   }
 
   /// Reads content from `offset` on; short only at the end, 0 at and beyond it.
-  /// Errors: `corrupted` and those of the source: `out` then holds zeros where nothing was verified; `closed`, `no_space` (memory).
+  /// Errors: `corrupted`, and the chunk stays so for this reader and its copies; those of the source; `out` then holds zeros. `closed`,
+  ///         `no_space` (memory).
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const {
     if (auto usable = state_.check("read an encrypted file"); !usable) return std::unexpected{std::move(usable).error()};
     if (offset >= size_ || out.empty()) return std::size_t{0};
+    const std::span<std::byte> all = out;
     out = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), size_ - offset)));
     try {
       const std::size_t chunk = codec_->shape().chunk_bytes;
@@ -79,10 +84,13 @@ class EncryptedFileReader {
         const std::size_t count = std::min(size - inside, out.size() - done);
         const auto sealed = sealed_memory.first(size + detail::aead_tag_bytes, chunk + detail::aead_tag_bytes);
         const auto plain = plain_memory.first(size, chunk);
-        auto opened = fill(source_, EncryptionCodec::header_bytes + first + first / chunk * detail::aead_tag_bytes, sealed);
-        if (opened) opened = codec_->decode(EncryptionCodec::file_frame(first, chunk), sealed, plain);
+        const detail::FrameId frame = EncryptionCodec::file_frame(first, chunk);
+        auto opened = damage_->check(frame.number);
+        if (opened) opened = fill(source_, EncryptionCodec::header_bytes + first + first / chunk * detail::aead_tag_bytes, sealed);
+        if (opened) opened = codec_->decode(frame, sealed, plain);
         if (!opened) {
-          std::ranges::fill(out.subspan(done), std::byte{});
+          std::ranges::fill(all, std::byte{});
+          if (opened.error() == errc::corrupted) damage_->note(frame.number);
           return std::unexpected{std::move(opened).error()};
         }
         std::memcpy(out.data() + done, plain.data() + inside, count);
@@ -103,8 +111,29 @@ class EncryptedFileReader {
  private:
   static constexpr std::uint64_t least_bytes = EncryptionCodec::header_bytes + EncryptionCodec::closing_bytes;
 
+  // Which frames were found damaged. Threads: any number at once.
+  class Damage {
+   public:
+    [[nodiscard]] Result<void> check(std::uint64_t number) {
+      if (!is_there_any_.load(std::memory_order_acquire)) return {};
+      const std::scoped_lock lock{mutex_};
+      if (frames_.contains(number)) return failure(errc::corrupted, "read an encrypted file", "it was damaged when it was first read");
+      return {};
+    }
+    void note(std::uint64_t number) {
+      const std::scoped_lock lock{mutex_};
+      frames_.add(number);
+      is_there_any_.store(true, std::memory_order_release);
+    }
+
+   private:
+    std::atomic<bool> is_there_any_{false};
+    std::mutex mutex_;
+    detail::DamagedFrames frames_;
+  };
+
   EncryptedFileReader(Source source, std::shared_ptr<const EncryptionCodec> codec, std::uint64_t size)
-      : source_{std::move(source)}, codec_{std::move(codec)}, size_{size} {}
+      : source_{std::move(source)}, codec_{std::move(codec)}, size_{size}, damage_{std::make_shared<Damage>()} {}
 
   [[nodiscard]] static Result<void> fill(const Source& source, std::uint64_t offset, std::span<std::byte> out) {
     return detail::all_read(
@@ -116,6 +145,7 @@ class EncryptedFileReader {
   Source source_;
   std::shared_ptr<const EncryptionCodec> codec_;
   std::uint64_t size_;
+  std::shared_ptr<Damage> damage_;
 };
 
 /// Errors: as EncryptedFileReader::open().
