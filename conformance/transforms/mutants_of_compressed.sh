@@ -14,7 +14,7 @@ mutant less-from-lz4-than-wanted detail/compression_lz4.hpp ' || static_cast<std
 mutant snappy-length-believed detail/compression_snappy.hpp 'size != plain.size() ||' '' compressed_hostile
 mutant barely-smaller-is-kept transform/compression_codec.hpp 'attempt.plain.size() - (attempt.plain.size() + 7) / 8' 'attempt.plain.size()' compressed
 mutant the-dearest-is-chosen detail/compression_choice.hpp 'cost(estimates_[i]) < cost(estimates_[found])' 'cost(estimates_[i]) > cost(estimates_[found])' compressed_auto
-mutant no-second-trial detail/compression_choice.hpp 'static_cast<double>(chunk - estimates_[i].last_chunk) >= wait' 'false' compressed_auto
+mutant no-second-trial detail/compression_choice.hpp 'static_cast<double>(chunk - last) >= wait' 'false' compressed_auto
 mutant extension-taken-for-damage detail/framed_writer.hpp 'table_->note_stored_perhaps(added_.stored_end());' '' framed_handles
 mutant half-a-frame-forgotten detail/framed_readers.hpp 'if (count) stored_filled_ += *count;' '' framed_handles
 mutant sampled-from-the-start detail/compression_sample.hpp 'history.in_vain >= in_vain_before' 'history.in_vain >= 0' compressed_incompressible
