@@ -26,4 +26,4 @@ mutant raw-chunk-copied detail/framed_writer.hpp 'if (gathers_)' 'if (false)' co
 mutant gathers-undeclared detail/framed_writer.hpp 'if (gathers_)' 'if (true)' compressed_incompressible
 mutant incompressible-counts-against-the-codec transform/compression_codec.hpp 'if (!*shrinks) return done;' '' compressed_auto
 mutant no-failure-counts transform/compression_codec.hpp 'if (!*shrinks) return done;' 'return done;' compressed_auto
-mutant salts-of-a-child transform/compression_codec.hpp '(static_cast<std::uint64_t>(process_id()) << 32U)' '0U' compressed_damage
+mutant salts-of-a-child transform/compression_codec.hpp 'process_noise()' '0U' compressed_damage

@@ -18,7 +18,11 @@ mutant frame-before-an-edge-discarded detail/frame_table.hpp 'frame.offset < mer
 mutant cut-frame-shows-all detail/frame_list.hpp 'std::min<std::uint64_t>(size, content_end - first)' 'size + 0 * (content_end - first)' framed
 mutant index-off-by-one detail/frame_list.hpp '.number = run.number + index,' '.number = run.number + index + (index > 1 ? 1 : 0),' framed
 mutant earlier-create-forgotten detail/framed_backend.hpp 'if (auto table = settled(inner_, *object_); !table) return std::unexpected{std::move(table).error()};' '' framed
-mutant wiped-key-is-a-key transform/encryption_key.hpp 'held_ == nullptr || held_->process != detail::process_id()' 'held_ == nullptr' encrypted_file
+mutant another-processs-key-is-a-key transform/encryption_key.hpp ' || held_->process != detail::process_identity() || held_->page.is_wiped()' '' encrypted_fork
+mutant wiped-key-is-a-key transform/encryption_key.hpp ' || held_->page.is_wiped()' '' encrypted_fork
+mutant wiped-key-encrypts transform/encryption_codec.hpp 'if (secrets_.is_wiped()) return keyless("encrypt");' '' encrypted_fork
+mutant wiped-key-decrypts transform/encryption_codec.hpp 'if (secrets_.is_wiped()) return keyless("decrypt");' '' encrypted_fork
+mutant process-is-its-number detail/process.hpp '(process_identities.fetch_add(1, Order::acq_rel) + 1)' '1U' encrypted_fork
 mutant gone-is-absent detail/framed_backend.hpp 'source.error() == errc::not_found && object_->must_be_there(candidates)' 'false' framed
 mutant removed-object-is-extended detail/framed_outcome.hpp 'if (!source && may_be_gone) {' 'if (false) {' framed
 mutant discard-without-an-answer-is-damage detail/framed_backend.hpp 'if (discarded.error().is_indeterminate()) table.note_discarded(range);' '' framed

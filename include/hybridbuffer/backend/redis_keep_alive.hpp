@@ -31,7 +31,7 @@ class RedisKeeper {
   RedisKeeper(const RedisKeeper&) = delete;
   RedisKeeper& operator=(const RedisKeeper&) = delete;
   ~RedisKeeper() {
-    if (process_ != process_id()) {
+    if (process_ != process_identity()) {
       static_cast<void>(thread_.release());  // NOLINT(bugprone-unused-return-value): of the parent's; here is none to join or detach
       return;
     }
@@ -95,7 +95,7 @@ class RedisKeeper {
 
   std::shared_ptr<Shared> shared_;
   std::unique_ptr<std::thread> thread_;
-  pid_t process_ = process_id();
+  ProcessIdentity process_ = process_identity();
 };
 
 }  // namespace detail
@@ -148,14 +148,14 @@ class RedisKeepAlive {
   struct Shared {
     std::mutex lock;
     std::shared_ptr<detail::RedisKeeper> keeper;
-    pid_t process = 0;
+    detail::ProcessIdentity process = 0;
   };
 
   [[nodiscard]] std::shared_ptr<detail::RedisKeeper> running_keeper() const {
     const std::lock_guard guard{shared_->lock};
-    if (!shared_->keeper || shared_->process != detail::process_id()) {  // a forked child has none of its parent's threads
+    if (!shared_->keeper || shared_->process != detail::process_identity()) {  // a forked child has none of its parent's threads
       shared_->keeper = std::make_shared<detail::RedisKeeper>(interval_);
-      shared_->process = detail::process_id();
+      shared_->process = detail::process_identity();
     }
     return shared_->keeper;
   }

@@ -44,7 +44,7 @@ class RedisPlace {
   RedisPlace& operator=(const RedisPlace&) = delete;
   ~RedisPlace() {
     Local* const mine = local_.load(std::memory_order_acquire);
-    if (mine != nullptr && mine->process == process_id()) delete mine;
+    if (mine != nullptr && mine->process == process_identity()) delete mine;
   }
 
   [[nodiscard]] const RedisOptions& options() const noexcept { return options_; }
@@ -145,7 +145,7 @@ class RedisPlace {
   void give_link(std::unique_ptr<RedisLink> link) noexcept {
     std::unique_ptr<RedisLink> oldest;  // ends outside the lock
     Local* const mine = local_.load(std::memory_order_acquire);
-    if (mine == nullptr || mine->process != process_id() || !link->is_idle()) return;
+    if (mine == nullptr || mine->process != process_identity() || !link->is_idle()) return;
     const LightGuard guard{mine->lock};
     try {
       mine->idle.push_back(std::move(link));
@@ -159,7 +159,7 @@ class RedisPlace {
   /// Closes idle connections.
   void trim() noexcept {
     Local* const mine = local_.load(std::memory_order_acquire);
-    if (mine == nullptr || mine->process != process_id()) return;
+    if (mine == nullptr || mine->process != process_identity()) return;
     std::vector<std::unique_ptr<RedisLink>> idle;
     const LightGuard guard{mine->lock};
     std::swap(idle, mine->idle);
@@ -171,14 +171,14 @@ class RedisPlace {
 
   /// What belongs to one process.
   struct Local {
-    pid_t process = process_id();
+    ProcessIdentity process = process_identity();
     LightLock lock;
     std::vector<std::unique_ptr<RedisLink>> idle;
   };
 
   [[nodiscard]] Local& local() {
     Local* known = local_.load(std::memory_order_acquire);
-    if (known != nullptr && known->process == process_id()) return *known;
+    if (known != nullptr && known->process == process_identity()) return *known;
     auto made = std::make_unique<Local>();
     // The parent's one may be in the middle of anything, and its memory goes with this process.
     if (local_.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) return *made.release();
