@@ -3,13 +3,11 @@
 #include "../support/forked_child.hpp"
 #include "handle_state_support.hpp"
 
-#include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/handle_state.hpp>
 
 #include <latch>
 #include <memory>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 // In a forked child every call is closed, and changes nothing of what is its parent's.
@@ -75,17 +73,4 @@ BOOST_AUTO_TEST_CASE(a_child_forked_while_the_lock_was_held_does_not_wait_for_it
 
   BOOST_TEST(failed_check == 0);
   BOOST_TEST(commit(*writer, 8).has_value());
-}
-
-BOOST_AUTO_TEST_CASE(a_process_knows_its_own_number_and_so_does_its_child) {
-  const pid_t own = detail::process_id();
-
-  const int failed_check = first_failure_in_forked_child([&](auto holds) {
-    holds(detail::process_id() == ::getpid());
-    holds(detail::process_id() != own);
-    holds(first_failure_in_forked_child([](auto again) { again(detail::process_id() == ::getpid()); }) == 0);
-  });
-
-  BOOST_TEST(failed_check == 0);
-  BOOST_TEST(own == ::getpid());
 }

@@ -37,7 +37,7 @@ class Location {
   [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
   [[nodiscard]] Store& store() const noexcept { return *store_; }
   /// False in a forked child.
-  [[nodiscard]] bool is_ours() const noexcept { return process_ == hybridbuffer::detail::process_id(); }
+  [[nodiscard]] bool is_ours() const noexcept { return process_ == hybridbuffer::detail::process_identity(); }
 
   // Chunks and metadata. Threads: any. -----------------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ class Location {
   std::shared_ptr<Store> store_;
   Settings settings_;
   std::string prefix_;
-  pid_t process_ = hybridbuffer::detail::process_id();
+  hybridbuffer::detail::ProcessIdentity process_ = hybridbuffer::detail::process_identity();
   std::vector<std::string> deferred_;  // what goes with the last reader
 };
 

@@ -75,7 +75,7 @@ std::optional<NativeCode> native_code_of(errc category) noexcept {
   return {};
 }
 
-Store::Store() : owner_{hybridbuffer::detail::process_id()}, mailbox_{std::make_unique<Mailbox>()} {}
+Store::Store() : owner_{hybridbuffer::detail::process_identity()}, mailbox_{std::make_unique<Mailbox>()} {}
 Store::~Store() = default;
 
 void Store::Value::pack(std::string_view key) {
@@ -142,7 +142,7 @@ Answer<std::size_t> Store::put(std::string_view key, std::uint64_t offset, std::
   return run(bytes.size() > 1, [&](bool half) -> Answer<std::size_t> {
     const auto taken = half ? bytes.first(bytes.size() / 2) : bytes;
     if (total_ + taken.size() > capacity) return std::unexpected{NativeCode::full};
-    if (hybridbuffer::detail::process_id() != owner_) post_put(key, offset, taken);
+    if (hybridbuffer::detail::process_identity() != owner_) post_put(key, offset, taken);
     Value& value = values_[std::string{key}];
     total_ -= value.bytes.size();
     value.unpack();
@@ -177,7 +177,7 @@ Answer<void> Store::commit(std::string_view key, std::span<const std::byte> byte
     if (found != values_.end() && only_if_absent) return std::unexpected{NativeCode::key_exists};
     if (total_ + bytes.size() > capacity) return std::unexpected{NativeCode::full};
     const bool is_sent = !has(Bug::commit_stays_in_process);
-    if (hybridbuffer::detail::process_id() != owner_ && is_sent) mailbox_->post(Mailbox::Kind::commit, key, 0, bytes);
+    if (hybridbuffer::detail::process_identity() != owner_ && is_sent) mailbox_->post(Mailbox::Kind::commit, key, 0, bytes);
     Value& value = values_[std::string{key}];
     total_ = total_ - value.bytes.size() + bytes.size();
     value.bytes.assign(bytes.begin(), bytes.end());
@@ -188,7 +188,7 @@ Answer<void> Store::commit(std::string_view key, std::span<const std::byte> byte
 
 Answer<void> Store::del(std::string_view key) {
   return run(false, [&](bool) -> Answer<void> {
-    if (hybridbuffer::detail::process_id() != owner_) mailbox_->post(Mailbox::Kind::del, key, 0, {});
+    if (hybridbuffer::detail::process_identity() != owner_) mailbox_->post(Mailbox::Kind::del, key, 0, {});
     const auto found = values_.find(key);
     if (found == values_.end()) return {};
     total_ -= found->second.bytes.size();
@@ -212,7 +212,7 @@ void Store::post_put(std::string_view key, std::uint64_t offset, std::span<const
 }
 
 void Store::take_mail() {
-  if (hybridbuffer::detail::process_id() != owner_) return;
+  if (hybridbuffer::detail::process_identity() != owner_) return;
   mailbox_->collect([&](Mailbox::Kind kind, std::string_view key, std::uint64_t offset, std::span<const std::byte> bytes) {
     const auto found = values_.find(key);
     if (found != values_.end()) total_ -= found->second.bytes.size();

@@ -4,6 +4,7 @@
 #include "packing.hpp"
 
 #include <hybridbuffer/conformance/harness.hpp>
+#include <hybridbuffer/detail/process.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <atomic>
@@ -19,7 +20,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <system_error>
 #include <vector>
 
@@ -145,7 +145,7 @@ class Store {
   std::uint64_t fired_ = 0;
   std::atomic<std::uint64_t> calls_{0};
   std::chrono::milliseconds delay_{0};
-  pid_t owner_;
+  hybridbuffer::detail::ProcessIdentity owner_;
   std::unique_ptr<Mailbox> mailbox_;
   // Only for bugs.
   struct Unsent {

@@ -1,8 +1,10 @@
+#include "../support/forked_child.hpp"
 #include "compressed_support.hpp"
 
 #include <hybridbuffer/backend/memory.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cstddef>
@@ -59,6 +61,56 @@ BOOST_AUTO_TEST_CASE(one_reader_serves_windows_to_many_threads) {
     });
     BOOST_TEST_CONTEXT(name) { BOOST_TEST(wrong == 0U); }
   }
+}
+
+// Small frames: the threads are nearly always at what they share.
+BOOST_AUTO_TEST_CASE(a_child_forked_from_busy_threads_compresses_with_the_same_storage) {
+  const std::array<CompressionMethod, 2> methods{Lz4{}, Auto{}};
+  for (const CompressionMethod& method : methods) {
+    const auto storage = compressed(MemoryStorage{}, method, {.chunk_bytes = 16});
+    const auto stores = [&storage](const Bytes& content) {
+      auto backend = storage.create_backend();
+      if (!backend || !write_all(backend->create(), content, content.size() + 1)) return false;
+      auto reader = backend->open();
+      return reader && read_all(*reader, 5000) == content;
+    };
+    std::atomic<bool> stop{false};
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> busy;
+    for (int i = 0; i != 2; ++i) {
+      busy.emplace_back([&] {
+        while (!stop.load()) wrong += stores(text(4000)) ? 0 : 1;
+      });
+    }
+
+    int failed_check = 0;
+    for (int child = 0; child != 40 && failed_check == 0; ++child) {
+      failed_check = first_failure_in_forked_child([&](auto holds) { holds(stores(text(300))); });
+    }
+    stop.store(true);
+    for (std::thread& thread : busy) thread.join();
+
+    BOOST_TEST_CONTEXT("method " << method.index()) {
+      BOOST_TEST(failed_check == 0);
+      BOOST_TEST(wrong.load() == 0);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(engines_that_are_idle_are_used_again_and_none_by_two_at_once) {
+  detail::EnginePool pool;
+  const detail::CompressionEngines* first = nullptr;
+  const detail::CompressionEngines* second = nullptr;
+  pool.with_engines([&](auto& outer) {
+    first = &outer;
+    pool.with_engines([&](auto& inner) { second = &inner; });
+  });
+  BOOST_TEST(first != second);
+
+  pool.with_engines([&](auto& outer) {
+    BOOST_TEST((&outer == first || &outer == second));
+    pool.with_engines([&](auto& inner) { BOOST_TEST(&inner != &outer); });
+  });
 }
 
 }  // namespace

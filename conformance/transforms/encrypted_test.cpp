@@ -12,6 +12,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <span>
@@ -23,10 +24,44 @@
 
 // encrypted(): what stands in the store is what the format says, no secret is left anywhere, and a buffer's content comes back.
 
+#if defined(__x86_64__)
+extern "C" {
+struct ProcessorModel {
+  unsigned vendor;
+  unsigned type;
+  unsigned subtype;
+  unsigned features;
+};
+extern ProcessorModel __cpu_model;  // NOLINT: libgcc's name
+}
+#endif
+
 namespace hybridbuffer::testing {
 namespace {
 
 BOOST_AUTO_TEST_SUITE(format)
+
+#if defined(__x86_64__)
+// Bits of what libgcc found out about the processor, which __builtin_cpu_supports() reads.
+constexpr int feature_aes = 18;
+constexpr int feature_pclmul = 19;
+
+/// While it lives the processor seems to lack a feature.
+class ProcessorWithout {
+ public:
+  explicit ProcessorWithout(int feature) : before_{__cpu_model.features} { set(before_ & ~(1U << static_cast<unsigned>(feature))); }
+  ProcessorWithout(const ProcessorWithout&) = delete;
+  ProcessorWithout& operator=(const ProcessorWithout&) = delete;
+  ~ProcessorWithout() { set(before_); }
+
+ private:
+  static void set(unsigned features) {
+    __cpu_model.features = features;
+    asm volatile("" ::: "memory");  // the builtin reads it as another type
+  }
+  unsigned before_;
+};
+#endif
 
 BOOST_AUTO_TEST_CASE(content_never_stands_in_the_store) {
   World world;
@@ -80,6 +115,39 @@ BOOST_AUTO_TEST_CASE(a_frame_is_what_the_format_says) {
     }
     BOOST_TEST(at == stored.size());
   }
+}
+
+BOOST_AUTO_TEST_CASE(the_automatic_cipher_is_aes_where_the_processor_has_instructions_for_it) {
+#if defined(__x86_64__)
+  std::ifstream cpuinfo{"/proc/cpuinfo"};
+  std::string flags;
+  while (std::getline(cpuinfo, flags) && !flags.starts_with("flags")) {}
+  const bool has_aes = flags.find(" aes") != std::string::npos && flags.find(" pclmulqdq") != std::string::npos;
+  BOOST_TEST(detail::has_aes_instructions() == has_aes);
+#endif
+  World world;
+  world.store(pattern(1));
+  const Cipher best = detail::has_aes_instructions() ? Cipher::aes_256_gcm : Cipher::chacha20_poly1305;
+  BOOST_TEST((world.stored()[9] == static_cast<std::byte>(best)));
+}
+
+BOOST_AUTO_TEST_CASE(the_automatic_cipher_is_chacha20_where_the_processor_lacks_one_of_them) {
+#if defined(__x86_64__)
+  for (const int lacking : {feature_aes, feature_pclmul}) {
+    const ProcessorWithout processor{lacking};
+    BOOST_TEST(!detail::has_aes_instructions());
+    const Bytes content = pattern(3 * chunk + 1);
+    World world;
+    world.store(content);
+    BOOST_TEST((world.stored()[9] == static_cast<std::byte>(Cipher::chacha20_poly1305)));
+    BOOST_TEST(reads(world.backend, content));
+    World chosen{{.cipher = Cipher::aes_256_gcm, .chunk_bytes = chunk}};
+    chosen.store(content);
+    BOOST_TEST((chosen.stored()[9] == static_cast<std::byte>(Cipher::aes_256_gcm)));
+  }
+#else
+  std::puts("skipped a case: only what libgcc knows of an x86 processor can be replaced");
+#endif
 }
 
 BOOST_AUTO_TEST_CASE(locations_share_nothing) {

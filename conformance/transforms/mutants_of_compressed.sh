@@ -14,7 +14,7 @@ mutant less-from-lz4-than-wanted detail/compression_lz4.hpp ' || static_cast<std
 mutant snappy-length-believed detail/compression_snappy.hpp 'size != plain.size() ||' '' compressed_hostile
 mutant barely-smaller-is-kept transform/compression_codec.hpp 'attempt.plain.size() - (attempt.plain.size() + 7) / 8' 'attempt.plain.size()' compressed
 mutant the-dearest-is-chosen detail/compression_choice.hpp 'cost(estimates_[i]) < cost(estimates_[found])' 'cost(estimates_[i]) > cost(estimates_[found])' compressed_auto
-mutant no-second-trial detail/compression_choice.hpp 'static_cast<double>(chunk - estimates_[i].last_chunk) >= wait' 'false' compressed_auto
+mutant no-second-trial detail/compression_choice.hpp 'static_cast<double>(chunk - last) >= wait' 'false' compressed_auto
 mutant extension-taken-for-damage detail/framed_writer.hpp 'table_->note_stored_perhaps(added_.stored_end());' '' framed_handles
 mutant half-a-frame-forgotten detail/framed_readers.hpp 'if (count) stored_filled_ += *count;' '' framed_handles
 mutant sampled-from-the-start detail/compression_sample.hpp 'history.in_vain >= in_vain_before' 'history.in_vain >= 0' compressed_incompressible
@@ -26,4 +26,4 @@ mutant raw-chunk-copied detail/framed_writer.hpp 'if (gathers_)' 'if (false)' co
 mutant gathers-undeclared detail/framed_writer.hpp 'if (gathers_)' 'if (true)' compressed_incompressible
 mutant incompressible-counts-against-the-codec transform/compression_codec.hpp 'if (!*shrinks) return done;' '' compressed_auto
 mutant no-failure-counts transform/compression_codec.hpp 'if (!*shrinks) return done;' 'return done;' compressed_auto
-mutant salts-of-a-child transform/compression_codec.hpp '(static_cast<std::uint64_t>(process_id()) << 32U)' '0U' compressed_damage
+mutant salts-of-a-child transform/compression_codec.hpp 'process_noise()' '0U' compressed_damage

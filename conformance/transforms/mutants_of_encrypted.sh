@@ -23,7 +23,11 @@ mutant frame-before-an-edge-discarded detail/frame_table.hpp 'frame.offset < mer
 mutant cut-frame-shows-all detail/frame_list.hpp 'std::min<std::uint64_t>(size, content_end - first)' 'size + 0 * (content_end - first)' framed
 mutant index-off-by-one detail/frame_list.hpp '.number = run.number + index,' '.number = run.number + index + (index > 1 ? 1 : 0),' framed
 mutant earlier-create-forgotten detail/framed_backend.hpp 'if (auto known = decided(inner_, *object_); !known' 'if (Result<void> known; !known' framed
-mutant wiped-key-is-a-key transform/encryption_key.hpp 'held_ == nullptr || held_->process != detail::process_id()' 'held_ == nullptr' encrypted_file
+mutant another-processs-key-is-a-key transform/encryption_key.hpp ' || held_->process != detail::process_identity() || held_->page.is_wiped()' '' encrypted_fork
+mutant wiped-key-is-a-key transform/encryption_key.hpp ' || held_->page.is_wiped()' '' encrypted_fork
+mutant wiped-key-encrypts transform/encryption_codec.hpp 'if (secrets_.is_wiped()) return keyless("encrypt");' '' encrypted_fork
+mutant wiped-key-decrypts transform/encryption_codec.hpp 'if (secrets_.is_wiped()) return keyless("decrypt");' '' encrypted_fork
+mutant process-is-its-number detail/process.hpp '(process_identities.fetch_add(1, Order::acq_rel) + 1)' '1U' encrypted_fork
 mutant gone-is-absent detail/framed_backend.hpp 'if (!candidates.may_be_none()) return failure' 'if (false) return failure' framed
 mutant removed-object-is-extended detail/framed_outcome.hpp 'if (!candidates.is_undecided())' 'if (candidates.pending == nullptr)' framed
 mutant nobody-decides detail/framed_object.hpp 'else replaced = replace(shown);' '' framed_unanswered

@@ -97,7 +97,7 @@ class LocationState {
   struct Shared {
     explicit Shared(Object initial) : object{std::move(initial)} {}
 
-    [[nodiscard]] bool is_ours() const noexcept { return process == detail::process_id(); }
+    [[nodiscard]] bool is_ours() const noexcept { return process == detail::process_identity(); }
     void cut_off_writer() noexcept {
       ++generation;
       writer_open = false;
@@ -110,7 +110,7 @@ class LocationState {
     Object object;
     std::uint64_t generation = 0;  // a writer of an earlier one may not commit
     bool writer_open = false;
-    pid_t process = detail::process_id();
+    detail::ProcessIdentity process = detail::process_identity();
     detail::Atomic<std::uint32_t> references{1};
   };
 
@@ -242,7 +242,7 @@ class WriterState {
 /// A reader's part of the rules: belongs to the process that made it, and to nobody once it was moved from.
 class ReaderState {
  public:
-  ReaderState() noexcept : process_{detail::process_id()} {}
+  ReaderState() noexcept : process_{detail::process_identity()} {}
   ReaderState(const ReaderState&) noexcept = default;
   ReaderState& operator=(const ReaderState&) noexcept = default;
   ReaderState(ReaderState&& other) noexcept : process_{std::exchange(other.process_, 0)} {}
@@ -254,12 +254,12 @@ class ReaderState {
 
   /// Errors: `closed` after a move and in a forked child.
   [[nodiscard]] Result<void> check(OperationName operation) const noexcept {
-    if (process_ != detail::process_id()) return failure(errc::closed, operation);
+    if (process_ != detail::process_identity()) return failure(errc::closed, operation);
     return {};
   }
 
  private:
-  pid_t process_;
+  detail::ProcessIdentity process_;
 };
 
 }  // namespace hybridbuffer::inline v0_1

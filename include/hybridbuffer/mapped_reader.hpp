@@ -15,7 +15,6 @@
 #include <new>
 #include <optional>
 #include <span>
-#include <sys/types.h>
 #include <utility>
 
 namespace hybridbuffer::inline v0_1 {
@@ -158,7 +157,7 @@ class MappedReader {
 
   // Whether shown_ may be touched: it has bytes, the buffer was not changed since, and this is not a forked child.
   [[nodiscard]] bool is_shown() const noexcept {
-    return !shown_.empty() && seen_changes_ == buffer_->changes_ && process_ == detail::process_id();
+    return !shown_.empty() && seen_changes_ == buffer_->changes_ && process_ == detail::process_identity();
   }
   [[nodiscard, gnu::noinline]] Result<Bytes> look() {
     const std::uint64_t position = tell();
@@ -173,7 +172,7 @@ class MappedReader {
     if (!buffer_->is_open()) return failure(errc::closed, "read");
     if (offset < buffer_->first_offset()) return failure(errc::invalid_argument, "read", "below the buffer's first offset");
     if (offset >= buffer_->size()) return Bytes{};
-    if (const pid_t process = detail::process_id(); process != process_) {
+    if (const detail::ProcessIdentity process = detail::process_identity(); process != process_) {
       let_go();
       process_ = process;
     }
@@ -256,9 +255,9 @@ class MappedReader {
   detail::ContentBlock<block_bytes, is_wiping_memory<typename Buffer::memory_type>>
       block_{};  // where bytes are copied that cannot be mapped
   Held held_{};
-  detail::ReadWindow shown_{};      // the position, and what peek() showed there
-  std::uint64_t seen_changes_ = 0;  // the buffer's, when it was shown
-  pid_t process_ = 0;               // whose all of this is: a forked child must not touch its parent's files
+  detail::ReadWindow shown_{};           // the position, and what peek() showed there
+  std::uint64_t seen_changes_ = 0;       // the buffer's, when it was shown
+  detail::ProcessIdentity process_ = 0;  // whose all of this is: a forked child must not touch its parent's files
   typename Buffer::stored_position stored_position_{};
 };
 

@@ -86,7 +86,7 @@ class StoredFile {
 
   [[nodiscard]] int descriptor() const noexcept { return file_.descriptor.number(); }
   [[nodiscard]] bool is_linkable() const noexcept { return file_.linkable; }
-  [[nodiscard]] bool is_ours() const noexcept { return process_ == process_id(); }
+  [[nodiscard]] bool is_ours() const noexcept { return process_ == process_identity(); }
   [[nodiscard]] FileOwner& owner() const noexcept { return *owner_; }
   [[nodiscard]] std::string_view path() const noexcept { return path_; }
 
@@ -159,7 +159,7 @@ class StoredFile {
   FileOwner* owner_;
   std::string_view path_;
   AnonymousFile file_;
-  pid_t process_ = process_id();
+  ProcessIdentity process_ = process_identity();
 
   LightLock tail_lock_;             // between a writer and the owner's reclaim(); guards the next two
   std::uint64_t written_end_ = 0;   // where the bytes end, committed or not

@@ -48,8 +48,8 @@ class FilePlace final : public FileOwner {
     if (known != nullptr) return known;
     auto found = find_directory(options_);
     if (found) {
-      pid_t nobody = 0;
-      process_.compare_exchange(nobody, process_id(), Order::relaxed);
+      ProcessIdentity nobody = 0;
+      process_.compare_exchange(nobody, process_identity(), Order::relaxed);
     }
     if (!found || directory_.compare_exchange(known, *found, Order::acq_rel)) return found;
     delete *found;  // another thread was first
@@ -136,7 +136,7 @@ class FilePlace final : public FileOwner {
     delete directory_.load(Order::acquire);
   }
 
-  [[nodiscard]] bool is_ours() const noexcept { return process_.load(Order::relaxed) == process_id(); }
+  [[nodiscard]] bool is_ours() const noexcept { return process_.load(Order::relaxed) == process_identity(); }
 
   static void delete_all(StoredFile* file) noexcept {
     while (file != nullptr) delete std::exchange(file, file->next_);
@@ -192,7 +192,7 @@ class FilePlace final : public FileOwner {
   Atomic<std::uint32_t> references_{1};
   Atomic<FileDirectory*> directory_{nullptr};
   FileOptions options_;
-  Atomic<pid_t> process_{0};  // that looked for the directory; 0: none yet
+  Atomic<ProcessIdentity> process_{0};  // that looked for the directory; 0: none yet
   mutable LightLock lock_;
   StoredFile* files_ = nullptr;  // in use
   StoredFile* kept_ = nullptr;   // waiting for reuse

@@ -76,7 +76,7 @@ class RedisWriter {
   RedisWriter(WriterState<detail::RedisObjectRef> state, std::unique_ptr<detail::RedisUpload> upload)
       : state_{std::move(state)}, upload_{std::move(upload)} {}
 
-  [[nodiscard]] bool is_ours() const noexcept { return process_ == detail::process_id(); }
+  [[nodiscard]] bool is_ours() const noexcept { return process_ == detail::process_identity(); }
 
   [[nodiscard]] Result<void> store(std::span<const std::byte> bytes) {
     auto written = upload_->write(bytes);
@@ -106,7 +106,7 @@ class RedisWriter {
 
   WriterState<detail::RedisObjectRef> state_;
   std::unique_ptr<detail::RedisUpload> upload_;  // null once closed or moved from
-  pid_t process_ = detail::process_id();
+  detail::ProcessIdentity process_ = detail::process_identity();
 };
 
 /// Delivers any window of an object: parts of its chunks, several under way at once.

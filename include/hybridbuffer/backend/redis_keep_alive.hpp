@@ -1,7 +1,7 @@
 #pragma once
 
 #include <hybridbuffer/backend/redis.hpp>
-#include <hybridbuffer/detail/process.hpp>
+#include <hybridbuffer/detail/per_process.hpp>
 #include <hybridbuffer/detail/quiet_thread.hpp>
 #include <hybridbuffer/detail/redis_upkeep.hpp>
 #include <hybridbuffer/error.hpp>
@@ -31,7 +31,7 @@ class RedisKeeper {
   RedisKeeper(const RedisKeeper&) = delete;
   RedisKeeper& operator=(const RedisKeeper&) = delete;
   ~RedisKeeper() {
-    if (process_ != process_id()) {
+    if (process_ != process_identity()) {
       static_cast<void>(thread_.release());  // NOLINT(bugprone-unused-return-value): of the parent's; here is none to join or detach
       return;
     }
@@ -95,7 +95,7 @@ class RedisKeeper {
 
   std::shared_ptr<Shared> shared_;
   std::unique_ptr<std::thread> thread_;
-  pid_t process_ = process_id();
+  ProcessIdentity process_ = process_identity();
 };
 
 }  // namespace detail
@@ -113,7 +113,7 @@ class RedisKeepAlive {
  public:
   /// `interval` 0: a third of the expiration. Errors: std::bad_alloc.
   explicit RedisKeepAlive(RedisStorage storage, std::chrono::milliseconds interval = {})
-      : storage_{std::move(storage)}, shared_{std::make_shared<Shared>()} {
+      : storage_{std::move(storage)}, shared_{std::make_shared<detail::PerProcess<Running>>()} {
     const auto third = storage_.options().expiration / 3;
     interval_ = std::max(interval.count() > 0 ? interval : third, std::chrono::milliseconds{1});
   }
@@ -138,31 +138,31 @@ class RedisKeepAlive {
   /// The first error of the last round; `corrupted` when an object had lost keys.
   [[nodiscard]] Result<void> status() const {
     if (!shared_) return {};
-    const std::lock_guard guard{shared_->lock};
-    return shared_->keeper ? shared_->keeper->status() : Result<void>{};
+    Running* const mine = shared_->find();
+    if (mine == nullptr) return {};
+    const std::lock_guard guard{mine->lock};
+    return mine->keeper ? mine->keeper->status() : Result<void>{};
   }
   /// The storage whose locations it keeps alive.
   [[nodiscard]] const RedisStorage& storage() const noexcept { return storage_; }
 
  private:
-  struct Shared {
+  // A forked child has none of its parent's threads, one of which may hold the lock: it has a keeper of its own.
+  struct Running {
     std::mutex lock;
     std::shared_ptr<detail::RedisKeeper> keeper;
-    pid_t process = 0;
   };
 
   [[nodiscard]] std::shared_ptr<detail::RedisKeeper> running_keeper() const {
-    const std::lock_guard guard{shared_->lock};
-    if (!shared_->keeper || shared_->process != detail::process_id()) {  // a forked child has none of its parent's threads
-      shared_->keeper = std::make_shared<detail::RedisKeeper>(interval_);
-      shared_->process = detail::process_id();
-    }
-    return shared_->keeper;
+    Running& mine = shared_->get();
+    const std::lock_guard guard{mine.lock};
+    if (!mine.keeper) mine.keeper = std::make_shared<detail::RedisKeeper>(interval_);
+    return mine.keeper;
   }
 
   RedisStorage storage_;
   std::chrono::milliseconds interval_{};
-  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<detail::PerProcess<Running>> shared_;
 };
 
 }  // namespace hybridbuffer::inline v0_1

@@ -74,7 +74,7 @@ class S3Writer {
   S3Writer(WriterState<detail::S3ObjectRef> state, std::unique_ptr<detail::S3Upload> upload, std::shared_ptr<detail::S3Waste> waste)
       : state_{std::move(state)}, upload_{std::move(upload)}, waste_{std::move(waste)} {}
 
-  [[nodiscard]] bool is_ours() const noexcept { return process_ == detail::process_id(); }
+  [[nodiscard]] bool is_ours() const noexcept { return process_ == detail::process_identity(); }
 
   [[nodiscard]] Result<detail::S3ObjectRef> finish() {
     try {
@@ -99,7 +99,7 @@ class S3Writer {
   WriterState<detail::S3ObjectRef> state_;
   std::unique_ptr<detail::S3Upload> upload_;  // null once closed or moved from
   std::shared_ptr<detail::S3Waste> waste_;
-  pid_t process_ = detail::process_id();
+  detail::ProcessIdentity process_ = detail::process_identity();
 };
 
 /// Delivers any window of an object: ranged requests, several side by side for a long one, each bound to the object that was opened.

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <memory>
-#include <sys/types.h>
 #include <thread>
 
 namespace hybridbuffer::inline v0_1::detail {
@@ -28,7 +27,7 @@ class BackgroundWorker {
   /// Runs job(context) on the thread. Requires: no job is running.
   /// Errors: std::bad_alloc, and std::system_error where the system gives no thread; the job does not run then.
   void start(Job job, void* context) {
-    if (!thread_ || thread_->owner != process_id()) make_thread();
+    if (!thread_ || thread_->owner != process_identity()) make_thread();
     thread_->job = job;
     thread_->context = context;
     thread_->state.store(State::running, std::memory_order_release);
@@ -43,7 +42,7 @@ class BackgroundWorker {
   }
 
   /// True in a forked child when a job was running at the fork.
-  [[nodiscard]] bool is_lost() const noexcept { return !has_ended() && thread_->owner != process_id(); }
+  [[nodiscard]] bool is_lost() const noexcept { return !has_ended() && thread_->owner != process_identity(); }
 
  private:
   enum class State : int { idle, running, stopping };
@@ -52,7 +51,7 @@ class BackgroundWorker {
     std::atomic<State> state{State::idle};
     Job job = nullptr;
     void* context = nullptr;
-    pid_t owner = process_id();
+    ProcessIdentity owner = process_identity();
     std::thread thread{};
   };
 
@@ -75,7 +74,7 @@ class BackgroundWorker {
 
   void stop() noexcept {
     if (!thread_) return;
-    if (thread_->owner != process_id()) {  // a copy of another process's: there is no thread to join
+    if (thread_->owner != process_identity()) {  // a copy of another process's: there is no thread to join
       [[maybe_unused]] const Thread* const left = thread_.release();
       return;
     }

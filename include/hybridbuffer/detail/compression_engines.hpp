@@ -7,10 +7,10 @@
 #include <hybridbuffer/detail/compression_zstd.hpp>
 #include <hybridbuffer/error.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <unistd.h>
 #include <utility>
@@ -85,10 +85,17 @@ class CompressionEngines {
 
 /// Engines that are not at work: as many at most as there are processors.
 ///
+/// Without a lock, which a child that was forked while another thread held it would wait for for ever; what is idle at a fork, both
+/// processes have.
 /// Threads: any number at once.
 class EnginePool {
  public:
-  EnginePool() : most_idle_{processors()} { idle_.reserve(most_idle_); }
+  EnginePool() : idle_(processors()) {}
+  EnginePool(const EnginePool&) = delete;
+  EnginePool& operator=(const EnginePool&) = delete;
+  ~EnginePool() {
+    for (auto& place : idle_) delete place.load(std::memory_order_acquire);
+  }
 
   /// Runs `function(CompressionEngines&)` on some that no other thread uses meanwhile. Errors: std::bad_alloc.
   template <class Function>
@@ -114,26 +121,26 @@ class EnginePool {
     return count < 1 ? 1 : static_cast<std::size_t>(count);
   }
 
-  // The one that was used last, for its memory is in the caches still.
+  // Both begin at the first place: as few engines are used as do, those that were used last, whose memory is in the caches still.
   [[nodiscard]] Engines taken() {
-    {
-      const std::scoped_lock lock{mutex_};
-      if (!idle_.empty()) {
-        Engines engines = std::move(idle_.back());
-        idle_.pop_back();
-        return engines;
-      }
+    for (auto& place : idle_) {
+      if (place.load(std::memory_order_relaxed) == nullptr) continue;
+      if (Engines engines{place.exchange(nullptr, std::memory_order_acquire)}) return engines;
     }
     return std::make_unique<CompressionEngines>();
   }
   void give_back(Engines engines) noexcept {
-    const std::scoped_lock lock{mutex_};
-    if (idle_.size() < most_idle_) idle_.push_back(std::move(engines));
+    for (auto& place : idle_) {
+      CompressionEngines* none = nullptr;
+      if (place.load(std::memory_order_relaxed) != nullptr) continue;
+      if (place.compare_exchange_strong(none, engines.get(), std::memory_order_release, std::memory_order_relaxed)) {
+        static_cast<void>(engines.release());  // NOLINT(bugprone-unused-return-value): the place owns them
+        return;
+      }
+    }
   }
 
-  std::size_t most_idle_;
-  std::mutex mutex_;
-  std::vector<Engines> idle_;
+  std::vector<std::atomic<CompressionEngines*>> idle_;  // owned; null where there are none
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail

@@ -2,7 +2,7 @@
 
 #include <hybridbuffer/backend/redis_options.hpp>
 #include <hybridbuffer/detail/light_lock.hpp>
-#include <hybridbuffer/detail/process.hpp>
+#include <hybridbuffer/detail/per_process.hpp>
 #include <hybridbuffer/detail/redis_link.hpp>
 #include <hybridbuffer/error.hpp>
 
@@ -42,10 +42,7 @@ class RedisPlace {
   RedisPlace(RedisOptions options, RedisTlsContextRef tls) : options_{std::move(options)}, tls_{std::move(tls)} {}
   RedisPlace(const RedisPlace&) = delete;
   RedisPlace& operator=(const RedisPlace&) = delete;
-  ~RedisPlace() {
-    Local* const mine = local_.load(std::memory_order_acquire);
-    if (mine != nullptr && mine->process == process_id()) delete mine;
-  }
+  ~RedisPlace() = default;
 
   [[nodiscard]] const RedisOptions& options() const noexcept { return options_; }
   [[nodiscard]] bool has_sentinels() const noexcept { return !options_.sentinel_master.empty(); }
@@ -69,40 +66,45 @@ class RedisPlace {
 
   /// The server to ask for a slot. Errors: those of a sentinel; std::bad_alloc.
   [[nodiscard]] Result<RedisAddress> address_for(std::uint16_t slot, RedisClock::time_point deadline) {
+    Local& mine = local_.get();
     {
-      const LightGuard guard{topology_lock_};
+      const LightGuard guard{mine.topology_lock};
       if (has_sentinels()) {
-        if (master_) return *master_;
+        if (mine.master) return *mine.master;
       } else {
-        if (owners_ && (*owners_)[slot] != nobody) return nodes_[(*owners_)[slot]];
-        const std::size_t count = options_.servers.size() + nodes_.size();
-        const std::size_t which = turn_ % count;
-        return which < options_.servers.size() ? options_.servers[which] : nodes_[which - options_.servers.size()];
+        if (mine.owners && (*mine.owners)[slot] != nobody) return mine.nodes[(*mine.owners)[slot]];
+        const std::size_t count = options_.servers.size() + mine.nodes.size();
+        const std::size_t which = mine.turn % count;
+        return which < options_.servers.size() ? options_.servers[which] : mine.nodes[which - options_.servers.size()];
       }
     }
     auto master = ask_sentinels(deadline);
     if (!master) return master;
-    const LightGuard guard{topology_lock_};
-    master_ = *master;
+    const LightGuard guard{mine.topology_lock};
+    mine.master = *master;
     return master;
   }
   /// A server has said who has the slot. Errors: std::bad_alloc.
   void note_owner(std::uint16_t slot, const RedisAddress& address) {
-    const LightGuard guard{topology_lock_};
-    note_owner_locked(slot, slot, address);
+    Local& mine = local_.get();
+    const LightGuard guard{mine.topology_lock};
+    mine.note_owner(slot, slot, address);
   }
   /// Whether all owners should be learnt at once, which the one who asks then does: a slot had another owner than was known.
-  [[nodiscard]] bool should_learn() noexcept {
-    const LightGuard guard{topology_lock_};
+  /// Errors: std::bad_alloc.
+  [[nodiscard]] bool should_learn() {
+    Local& mine = local_.get();
+    const LightGuard guard{mine.topology_lock};
     const auto now = RedisClock::now();
     constexpr std::chrono::seconds rest{1};
-    if (learnt_ && now - *learnt_ < rest) return false;
-    learnt_ = now;
+    if (mine.learnt && now - *mine.learnt < rest) return false;
+    mine.learnt = now;
     return true;
   }
   /// From the answer to CLUSTER SLOTS of `from`. Errors: std::bad_alloc.
   void learn(const RedisReply& slots, const RedisAddress& from) {
-    const LightGuard guard{topology_lock_};
+    Local& mine = local_.get();
+    const LightGuard guard{mine.topology_lock};
     for (const RedisReply& range : slots.elements) {
       if (range.elements.size() < 3 || range.elements[2].elements.size() < 2) continue;
       const std::int64_t first = range.elements[0].integer;
@@ -111,24 +113,26 @@ class RedisPlace {
       const std::int64_t port = node.elements[1].integer;
       if (first < 0 || last >= slot_count || port <= 0 || port > std::numeric_limits<std::uint16_t>::max()) continue;
       const std::string& host = node.elements[0].text;
-      note_owner_locked(static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last),
-                        {host.empty() ? from.host : host, static_cast<std::uint16_t>(port)});
+      mine.note_owner(static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last),
+                      {host.empty() ? from.host : host, static_cast<std::uint16_t>(port)});
     }
   }
   /// It cannot be reached, or says that it is not the one: the next to ask is another.
   void note_failed(std::uint16_t slot, const RedisAddress& address) noexcept {
-    const LightGuard guard{topology_lock_};
-    ++turn_;
-    if (master_ == address) master_.reset();
-    if (owners_ && (*owners_)[slot] != nobody && nodes_[(*owners_)[slot]] == address) {
-      const std::uint16_t failed = (*owners_)[slot];
-      std::replace(owners_->begin(), owners_->end(), failed, nobody);
+    Local* const mine = local_.find();
+    if (mine == nullptr) return;
+    const LightGuard guard{mine->topology_lock};
+    ++mine->turn;
+    if (mine->master == address) mine->master.reset();
+    if (mine->owners && (*mine->owners)[slot] != nobody && mine->nodes[(*mine->owners)[slot]] == address) {
+      const std::uint16_t failed = (*mine->owners)[slot];
+      std::replace(mine->owners->begin(), mine->owners->end(), failed, nobody);
     }
   }
 
   /// A connection, an idle one where there is one. Errors: those of RedisLink::open().
   [[nodiscard]] Result<std::unique_ptr<RedisLink>> take_link(const RedisAddress& address, RedisClock::time_point deadline) {
-    Local& mine = local();
+    Local& mine = local_.get();
     for (;;) {
       std::unique_ptr<RedisLink> link;
       {
@@ -144,8 +148,8 @@ class RedisPlace {
   }
   void give_link(std::unique_ptr<RedisLink> link) noexcept {
     std::unique_ptr<RedisLink> oldest;  // ends outside the lock
-    Local* const mine = local_.load(std::memory_order_acquire);
-    if (mine == nullptr || mine->process != process_id() || !link->is_idle()) return;
+    Local* const mine = local_.find();
+    if (mine == nullptr || !link->is_idle()) return;
     const LightGuard guard{mine->lock};
     try {
       mine->idle.push_back(std::move(link));
@@ -158,8 +162,8 @@ class RedisPlace {
   }
   /// Closes idle connections.
   void trim() noexcept {
-    Local* const mine = local_.load(std::memory_order_acquire);
-    if (mine == nullptr || mine->process != process_id()) return;
+    Local* const mine = local_.find();
+    if (mine == nullptr) return;
     std::vector<std::unique_ptr<RedisLink>> idle;
     const LightGuard guard{mine->lock};
     std::swap(idle, mine->idle);
@@ -169,37 +173,35 @@ class RedisPlace {
   static constexpr std::uint16_t nobody = 0xffff;
   static constexpr std::int64_t slot_count = 16'384;
 
-  /// What belongs to one process.
+  /// What belongs to one process. A forked child learns for itself who has which slot.
   struct Local {
-    pid_t process = process_id();
     LightLock lock;
     std::vector<std::unique_ptr<RedisLink>> idle;
+
+    LightLock topology_lock;
+    std::optional<RedisAddress> master;  // with sentinels
+    std::vector<RedisAddress> nodes;     // of a cluster
+    std::unique_ptr<std::array<std::uint16_t, slot_count>> owners;
+    std::size_t turn = 0;
+    std::optional<RedisClock::time_point> learnt;
+
+    /// Under the topology lock.
+    void note_owner(std::uint16_t first, std::uint16_t last, const RedisAddress& address) {
+      auto found = std::find(nodes.begin(), nodes.end(), address);
+      if (found == nodes.end()) {
+        constexpr std::size_t most_nodes = 4096;
+        if (nodes.size() >= most_nodes) return;
+        nodes.push_back(address);
+        found = nodes.end() - 1;
+      }
+      if (!owners) {
+        owners = std::make_unique<std::array<std::uint16_t, slot_count>>();
+        owners->fill(nobody);
+      }
+      const auto index = static_cast<std::uint16_t>(found - nodes.begin());
+      std::fill(owners->begin() + first, owners->begin() + last + 1, index);
+    }
   };
-
-  [[nodiscard]] Local& local() {
-    Local* known = local_.load(std::memory_order_acquire);
-    if (known != nullptr && known->process == process_id()) return *known;
-    auto made = std::make_unique<Local>();
-    // The parent's one may be in the middle of anything, and its memory goes with this process.
-    if (local_.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) return *made.release();
-    return *known;
-  }
-
-  void note_owner_locked(std::uint16_t first, std::uint16_t last, const RedisAddress& address) {
-    auto found = std::find(nodes_.begin(), nodes_.end(), address);
-    if (found == nodes_.end()) {
-      constexpr std::size_t most_nodes = 4096;
-      if (nodes_.size() >= most_nodes) return;
-      nodes_.push_back(address);
-      found = nodes_.end() - 1;
-    }
-    if (!owners_) {
-      owners_ = std::make_unique<std::array<std::uint16_t, slot_count>>();
-      owners_->fill(nobody);
-    }
-    const auto index = static_cast<std::uint16_t>(found - nodes_.begin());
-    std::fill(owners_->begin() + first, owners_->begin() + last + 1, index);
-  }
 
   [[nodiscard]] Result<RedisAddress> ask_sentinels(RedisClock::time_point deadline) {
     Result<RedisAddress> answer = failure(errc::unavailable, "ask the sentinels", options_.sentinel_master);
@@ -228,14 +230,8 @@ class RedisPlace {
 
   RedisOptions options_;
   RedisTlsContextRef tls_;
-  LightLock topology_lock_;
-  std::optional<RedisAddress> master_;  // with sentinels
-  std::vector<RedisAddress> nodes_;     // of a cluster
-  std::unique_ptr<std::array<std::uint16_t, slot_count>> owners_;
-  std::size_t turn_ = 0;
-  std::optional<RedisClock::time_point> learnt_;
   std::atomic<bool> is_out_of_reach_{false};
-  std::atomic<Local*> local_{nullptr};
+  PerProcess<Local> local_{};
 };
 
 using RedisPlaceRef = std::shared_ptr<RedisPlace>;

@@ -64,7 +64,7 @@ class S3ReadAhead {
   S3ReadAhead(const S3ReadAhead&) = delete;
   S3ReadAhead& operator=(const S3ReadAhead&) = delete;
   ~S3ReadAhead() {
-    if (process_ == process_id()) drop_all();
+    if (process_ == process_identity()) drop_all();
     else
       for (auto& window : windows_)
         static_cast<void>(window.release());  // NOLINT(bugprone-unused-return-value): the parent's engine's copy
@@ -149,7 +149,7 @@ class S3ReadAhead {
   std::uint64_t next_ = 0;  // where the range behind the last window begins
   std::size_t range_ = 0;   // length of the last range; 0: nothing was read here
   std::deque<std::unique_ptr<Window>> windows_{};
-  pid_t process_ = process_id();
+  ProcessIdentity process_ = process_identity();
   S3Lease lease_{};  // last: its engine lets go of the calls first
 };
 

@@ -136,7 +136,7 @@ class S3Lease {
  private:
   void give_back() noexcept {
     if (engine_ == nullptr) return;
-    if (process_ == process_id()) {
+    if (process_ == process_identity()) {
       engine_->cancel_all();  // whoever was interrupted between two requests
       place_->give_engine(std::move(engine_));
     } else static_cast<void>(engine_.release());  // NOLINT(bugprone-unused-return-value): its memory goes with the child
@@ -145,7 +145,7 @@ class S3Lease {
 
   S3PlaceRef place_;
   std::unique_ptr<S3Engine> engine_;
-  pid_t process_ = process_id();
+  ProcessIdentity process_ = process_identity();
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail

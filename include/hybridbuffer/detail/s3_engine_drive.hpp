@@ -133,7 +133,7 @@ inline void S3Engine::check_time(S3Place& place, S3Call& call) {
 
 inline S3Place::Local& S3Place::local() {
   Local* known = local_.load(std::memory_order_acquire);
-  if (known != nullptr && known->process == process_id()) return *known;
+  if (known != nullptr && known->process == process_identity()) return *known;
   auto made = std::make_unique<Local>();
   if (local_.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) {
     // The parent's: it may be in the middle of anything, and its memory goes with this process.
@@ -168,7 +168,7 @@ inline void S3Place::give_engine(std::unique_ptr<S3Engine> engine) noexcept {
 
 inline void S3Place::trim() noexcept {
   Local* const mine = local_.load(std::memory_order_acquire);
-  if (mine == nullptr || mine->process != process_id()) return;
+  if (mine == nullptr || mine->process != process_identity()) return;
   std::vector<std::unique_ptr<S3Engine>> idle;
   const LightGuard guard{mine->lock};
   std::swap(idle, mine->idle);
@@ -177,7 +177,7 @@ inline void S3Place::trim() noexcept {
 inline S3Place::~S3Place() {
   Local* const mine = local_.load(std::memory_order_acquire);
   if (mine == nullptr) return;
-  if (mine->process == process_id()) delete mine;
+  if (mine->process == process_identity()) delete mine;
   else mine->sockets->close_copies();
 }
 

@@ -86,7 +86,7 @@ class S3Place {
 
   /// What belongs to one process: a forked child makes its own, and only closes its copies of the parent's sockets.
   struct Local {
-    pid_t process = process_id();
+    ProcessIdentity process = process_identity();
     LightLock lock;
     std::vector<std::unique_ptr<S3Engine>> idle;
     std::shared_ptr<S3Sockets> sockets = std::make_shared<S3Sockets>();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <span>
@@ -11,6 +12,9 @@
 namespace hybridbuffer::inline v0_1::detail {
 
 /// A page for keys: left out of core dumps, zero in a forked child, never swapped where RLIMIT_MEMLOCK allows, wiped at the end.
+///
+/// Zeros are a key as well, and one that everybody knows: whoever uses what it holds asks is_wiped() first. Its last word, never 0 before,
+/// tells, whichever process this is taken for.
 class SecretPage {
  public:
   /// Errors: std::bad_alloc.
@@ -22,6 +26,7 @@ class SecretPage {
     static_cast<void>(::madvise(bytes_, size_, MADV_DONTDUMP));
     static_cast<void>(::madvise(bytes_, size_, MADV_WIPEONFORK));
     static_cast<void>(::mlock(bytes_, size_));
+    std::memcpy(bytes_ + room(), &intact, sizeof(intact));
   }
   SecretPage(SecretPage&& other) noexcept : bytes_{std::exchange(other.bytes_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
   SecretPage& operator=(SecretPage&& other) noexcept {
@@ -35,10 +40,22 @@ class SecretPage {
     ::munmap(bytes_, size_);
   }
 
-  [[nodiscard]] std::span<std::byte> bytes() noexcept { return {bytes_, size_}; }
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {bytes_, size_}; }
+  /// True in a forked child, and after a move: bytes() are not what was put there.
+  [[nodiscard]] bool is_wiped() const noexcept {
+    if (bytes_ == nullptr) return true;
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes_ + room(), sizeof(word));
+    return word != intact;
+  }
+
+  /// Requires: it was not moved from.
+  [[nodiscard]] std::span<std::byte> bytes() noexcept { return {bytes_, room()}; }
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {bytes_, room()}; }
 
  private:
+  static constexpr std::uint64_t intact = 0x7365637265742121;
+  [[nodiscard]] std::size_t room() const noexcept { return size_ - sizeof(intact); }
+
   std::byte* bytes_ = nullptr;
   std::size_t size_;
 };

@@ -5,7 +5,7 @@
 #include <hybridbuffer/detail/compression_engines.hpp>
 #include <hybridbuffer/detail/compression_sample.hpp>
 #include <hybridbuffer/detail/framed_object.hpp>
-#include <hybridbuffer/detail/process.hpp>
+#include <hybridbuffer/detail/process_noise.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/transform/compression_options.hpp>
 
@@ -35,10 +35,8 @@ struct CompressionShared {
 
   /// Another one each call, so that no location takes the frames of another for its own. Against mistakes, not against a forger: whoever
   /// can write to the store can make right checksums. Hence no wait for the kernel's generator, early at boot. Processes that a fork made
-  /// of one go on with the same count: the upper half tells them apart.
-  [[nodiscard]] std::uint64_t next_salt() noexcept {
-    return first_salt + (static_cast<std::uint64_t>(process_id()) << 32U) + salts.fetch_add(1, std::memory_order_relaxed);
-  }
+  /// of one go on with the same count: the noise tells them apart.
+  [[nodiscard]] std::uint64_t next_salt() noexcept { return first_salt + process_noise() + salts.fetch_add(1, std::memory_order_relaxed); }
 
   static std::uint64_t steady_clock() noexcept {
     return static_cast<std::uint64_t>(

@@ -144,16 +144,22 @@ class EncryptionCodec {
 
   [[nodiscard]] Result<void> decode(detail::FrameId id, std::span<const std::byte> stored, std::span<std::byte> plain) const {
     if (stored.size() != plain.size() + detail::aead_tag_bytes) return failure(errc::corrupted, "decrypt", "a frame of another length");
+    if (secrets_.is_wiped()) return keyless("decrypt");
     return aead_.open(key(), nonce(id.number), additional(id, plain.size()), stored, plain);
   }
 
  private:
   [[nodiscard]] Result<std::size_t> seal(detail::FrameId id, std::span<const std::byte> plain, std::span<std::byte> stored) const {
+    if (secrets_.is_wiped()) return keyless("encrypt");
     const auto out = stored.first(plain.size() + detail::aead_tag_bytes);
     if (auto sealed = aead_.seal(key(), nonce(id.number), additional(id, plain.size()), plain, out); !sealed) {
       return std::unexpected{std::move(sealed).error()};
     }
     return out.size();
+  }
+
+  [[nodiscard]] static std::unexpected<Error> keyless(OperationName operation) noexcept {
+    return failure(errc::closed, operation, "the key is another process's");
   }
 
   // What a header is of; its byte 10.

@@ -9,7 +9,6 @@
 #include <memory>
 #include <new>
 #include <span>
-#include <sys/types.h>
 #include <utility>
 
 namespace hybridbuffer::inline v0_1 {
@@ -42,8 +41,7 @@ class EncryptionKey {
 
   /// The material; none in a forked child and after a move.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
-    // What the kernel wiped is a key as well, and one that everybody knows.
-    if (held_ == nullptr || held_->process != detail::process_id()) return {};
+    if (held_ == nullptr || held_->process != detail::process_identity() || held_->page.is_wiped()) return {};
     return std::as_const(held_->page).bytes().first(held_->size);
   }
 
@@ -51,7 +49,7 @@ class EncryptionKey {
   struct Held {
     detail::SecretPage page;
     std::size_t size = 0;
-    pid_t process = detail::process_id();
+    detail::ProcessIdentity process = detail::process_identity();
   };
   explicit EncryptionKey(std::shared_ptr<Held> held) noexcept : held_{std::move(held)} {}
 

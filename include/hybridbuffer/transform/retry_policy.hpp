@@ -1,6 +1,6 @@
 #pragma once
 
-#include <hybridbuffer/detail/process.hpp>
+#include <hybridbuffer/detail/process_noise.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <algorithm>
@@ -69,8 +69,7 @@ class SystemTime {
   [[nodiscard]] std::uint64_t random() noexcept {
     constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
     // Children of one process that pause alike would meet at the store again.
-    const std::uint64_t of_process = static_cast<std::uint64_t>(detail::process_id()) << 32U;
-    std::uint64_t mixed = state_.fetch_add(step, std::memory_order_relaxed) + step + of_process;
+    std::uint64_t mixed = state_.fetch_add(step, std::memory_order_relaxed) + step + detail::process_noise();
     mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9;
     mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111eb;
     return mixed ^ (mixed >> 31U);
