@@ -29,6 +29,25 @@ BOOST_AUTO_TEST_CASE(a_reader_at_the_end_takes_an_extension_that_is_not_yet_know
   BOOST_TEST(was_tried);
 }
 
+// Its source may show the bytes that were there before: that is no damage of those that are there now.
+BOOST_AUTO_TEST_CASE(a_handle_from_before_a_cut_calls_nothing_damaged_that_was_added_behind_it) {
+  World world;
+  world.moments->readers_show_their_opening = true;
+  BOOST_TEST_REQUIRE(write_all(world.backend.create(), pattern(40), 40).has_value());
+  auto reader = world.backend.open();
+  const auto reader_at = world.backend.open_reader_at();
+  BOOST_TEST_REQUIRE(world.backend.shrink(8).has_value());
+  BOOST_TEST_REQUIRE(write_all(world.backend.append(), pattern(40, 2), 40).has_value());
+  Bytes block(16);
+  BOOST_TEST((reader_at->read_at(8, block).error() == errc::corrupted));
+  BOOST_TEST((read_all(*reader, 7).error() == errc::corrupted));
+
+  auto now = world.backend.open();
+
+  const auto all = read_all(*now, 7);
+  BOOST_TEST((all && Bytes{all->begin() + 8, all->end()} == pattern(40, 2)));
+}
+
 BOOST_AUTO_TEST_CASE(an_extension_that_failed_leaves_bytes_behind_the_end_what_they_are) {
   World world;
   BOOST_TEST_REQUIRE(write_all(world.backend.create(), pattern(20), 20).has_value());

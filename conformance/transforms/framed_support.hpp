@@ -66,7 +66,7 @@ class SlowBackend {
   SlowBackend(OpenBackend inner, std::shared_ptr<OpenObject> object, std::shared_ptr<Moments> moments)
       : inner_{std::move(inner)}, object_{std::move(object)}, moments_{std::move(moments)} {}
 
-  static constexpr Capabilities capabilities() noexcept { return {Capability::append, Capability::reader_at}; }
+  static constexpr Capabilities capabilities() noexcept { return {Capability::append, Capability::reader_at, Capability::shrink}; }
   Result<Writer> create() { return wrapped<Writer>(inner_.create()); }
   Result<Writer> append() { return wrapped<Writer>(inner_.append()); }
   Result<Reader> open() const {
@@ -75,6 +75,7 @@ class SlowBackend {
   Result<OpenBackend::ReaderAt> open_reader_at() const {
     return opened([](const OpenBackend& backend) { return backend.open_reader_at(); });
   }
+  Result<void> shrink(std::uint64_t size) { return inner_.shrink(size); }
   Result<void> remove() {
     auto removed = inner_.remove();
     moments_->before_answer();

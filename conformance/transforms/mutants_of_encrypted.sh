@@ -41,3 +41,4 @@ mutant damage-cannot-be-replaced detail/framed_backend.hpp ' && !(known.error() 
 mutant discard-without-an-answer-is-damage detail/framed_backend.hpp 'if (discarded.error().is_indeterminate()) table.note_discarded(range);' '' framed
 mutant nonce-of-the-chunk transform/encryption_codec.hpp 'aead_.seal(key(), nonce(id.number)' 'aead_.seal(key(), nonce(id.offset / chunk_bytes_ + 1)' encrypted_nonces
 mutant one-key-for-every-location transform/encryption_codec.hpp $'Salt salt;\n    if (auto filled' $'Salt salt{};\n    if (false) if (auto filled' encrypted_nonces
+mutant a-newer-frame-called-damaged detail/framed_readers.hpp ' && frame.number <= ends_.last_number' '' framed_handles

@@ -42,6 +42,12 @@ class FrameList {
   /// Where the last frame ends in the object, and in the store.
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] std::uint64_t stored_end() const noexcept { return stored_end_; }
+  /// Of the last frame; 0 when there is none. Those of frames that were added later, also in place of some that were cut, are larger.
+  [[nodiscard]] std::uint64_t last_number() const noexcept {
+    if (runs_.empty()) return 0;
+    const Run& last = runs_.back();
+    return last.number + (last.size + shape_.chunk_bytes - 1) / shape_.chunk_bytes - 1;
+  }
   /// Entries that it takes.
   [[nodiscard]] std::size_t runs() const noexcept { return runs_.size(); }
 

@@ -40,9 +40,10 @@ class FrameTable {
     // What a change that gave no answer yet, or never, would have made of it:
     std::optional<std::uint64_t> stored_perhaps{};  ///< where the store ends, with an extension of which readers know nothing
     std::optional<std::uint64_t> size_perhaps{};    ///< how long the object is, after a cut
+    std::uint64_t last_number = 0;                  ///< of the frames
   };
   [[nodiscard]] Ends ends() const {
-    return locked([&] { return Ends{frames_.size(), frames_.stored_end(), stored_perhaps_, size_perhaps_}; });
+    return locked([&] { return Ends{frames_.size(), frames_.stored_end(), stored_perhaps_, size_perhaps_, frames_.last_number()}; });
   }
 
   struct Found {

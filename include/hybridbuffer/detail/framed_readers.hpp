@@ -63,9 +63,10 @@ class FramedView {
     if (!decoded) std::memset(plain.data(), 0, plain.size());
     return noted(frame, std::move(decoded));
   }
-  /// What it came to to fetch or to decode `frame`: damage stays. Errors: std::bad_alloc.
+  /// What it came to to fetch or to decode `frame`: damage stays. A frame that was added behind a cut since the opening is none of what
+  /// this handle's source has to show. Errors: std::bad_alloc.
   [[nodiscard]] Result<void> noted(const Frame& frame, Result<void> done) const {
-    if (!done && done.error() == errc::corrupted) table_->mark_damaged(frame.number);
+    if (!done && done.error() == errc::corrupted && frame.number <= ends_.last_number) table_->mark_damaged(frame.number);
     return done;
   }
 
