@@ -326,6 +326,38 @@ BOOST_AUTO_TEST_CASE(the_threshold_counts_resident_bytes_only) {  // 12
   BOOST_TEST(buffer.stats().spills == 0U);
 }
 
+// Memory that refuses to be extended once, in the way that is set.
+struct RefusingBackend {
+  static inline std::optional<errc> refusal;
+  MemoryBackend inside{};
+
+  static constexpr Capabilities capabilities() { return {Capability::append, Capability::gather}; }
+  auto create() { return inside.create(); }
+  auto open() const { return inside.open(); }
+  auto append() -> decltype(inside.append()) {
+    if (const auto why = std::exchange(refusal, std::nullopt)) return failure(*why, "append");
+    return inside.append();
+  }
+  Result<void> remove() { return inside.remove(); }
+};
+
+BOOST_AUTO_TEST_CASE(one_location_serves_after_an_extension_failed_and_another_one_once_it_takes_none) {
+  HybridBuffer<SegmentedMemory<>, AlwaysSpill, RefusingBackend> buffer;
+  BOOST_REQUIRE(buffer.append(pattern(10)).has_value());
+
+  for (const errc why : {errc::io, errc::no_space, errc::timeout, errc::busy}) {
+    RefusingBackend::refusal = why;
+    BOOST_TEST((buffer.append(pattern(10)).error() == why));
+    BOOST_REQUIRE(buffer.append(pattern(10)).has_value());
+    BOOST_TEST(buffer.stats().locations == 1U);
+  }
+  RefusingBackend::refusal = errc::unsupported;
+  BOOST_REQUIRE(buffer.append(pattern(10)).has_value());
+
+  BOOST_TEST(buffer.stats().locations == 2U);
+  BOOST_TEST(buffer.size() == 60U);
+}
+
 // SpillAt that counts how often it is asked.
 class CountingSpill {
  public:
