@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory_resource>
 #include <span>
 #include <string>
 #include <string_view>
@@ -273,6 +274,44 @@ BOOST_AUTO_TEST_CASE(contiguous_memory_is_shown_as_one_span_however_it_was_appen
 
   BOOST_REQUIRE((buffer.next(7) && buffer.discard_read()));
   BOOST_REQUIRE(text(*buffer.peek()) == expected.substr(7));
+}
+
+// Hands out blocks whose addresses are in another order than they were asked for.
+class ShuffledBlocks : public std::pmr::memory_resource {
+ public:
+  static constexpr std::size_t block_bytes = 448;  // no table of pointers is as large
+
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    if (bytes != block_bytes) return std::pmr::new_delete_resource()->allocate(bytes, alignment);
+    return blocks_.data() + order_.at(given_++) * block_bytes;
+  }
+  void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
+    if (bytes != block_bytes) std::pmr::new_delete_resource()->deallocate(block, bytes, alignment);
+  }
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override { return this == &other; }
+
+  alignas(64) std::array<std::byte, 6 * block_bytes> blocks_{};
+  std::array<std::size_t, 6> order_{0, 3, 1, 2, 5, 4};
+  std::size_t given_ = 0;
+};
+
+BOOST_AUTO_TEST_CASE(chunks_are_shown_in_the_order_of_their_content_wherever_they_lie) {
+  for (const std::size_t piece : {7U, 100U, 447U, 448U, 449U, 1000U}) {
+    ShuffledBlocks blocks;
+    HybridBuffer buffer{PmrMemory{&blocks, ShuffledBlocks::block_bytes}, NeverSpill{}, MemoryStorage{}};
+    std::string expected;
+    while (expected.size() + piece <= 6 * ShuffledBlocks::block_bytes) {
+      const std::string bytes(piece, static_cast<char>('a' + expected.size() / piece % 26));
+      BOOST_REQUIRE(buffer.append(bytes).has_value());
+      expected += bytes;
+
+      BOOST_REQUIRE(buffer.seek(0).has_value());
+      std::string shown;
+      while (buffer.unread() != 0) shown += text(buffer.next_chunk().value());
+      BOOST_REQUIRE(shown == expected);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(offsets_are_absolute_for_the_life_of_the_buffer) {

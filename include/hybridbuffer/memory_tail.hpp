@@ -85,7 +85,8 @@ class MemoryTail {
     const std::size_t in_policy = memory_.size();
     if (inside >= in_policy) return std::span<const std::byte>{window_begin_, cursor_}.subspan(inside - in_policy);
     const std::span<const std::byte> chunk = hybridbuffer::chunk_at(memory_, inside);
-    const bool goes_on = chunk.data() + chunk.size() == window_begin_;
+    // Only the last one: an earlier chunk may end where the window's begins, with others between them in the content.
+    const bool goes_on = inside + chunk.size() == in_policy && chunk.data() + chunk.size() == window_begin_;
     return goes_on ? std::span<const std::byte>{chunk.data(), cursor_} : chunk;
   }
 
