@@ -326,7 +326,7 @@ class HybridBuffer {
 
   /// An independent cursor over this buffer, at `tell()`. Valid until the buffer is moved from or destroyed.
   [[nodiscard]] reader_type open_reader() const& noexcept { return reader_type{*this, tell()}; }
-  reader_type open_reader() const&& = delete;
+  [[nodiscard]] reader_type open_reader() const&& = delete;
 
   /// A copy of the unread bytes, which stay unread. Errors: as read_at(); std::bad_alloc.
   [[nodiscard]] Answer<std::vector<std::byte>> to_bytes() const { return copy_unread<std::vector<std::byte>>(); }

@@ -117,10 +117,10 @@ class FramedObject {
     now(true);
   }
   /// `table` is the object; null: there is none.
-  void commit(Table table) noexcept {
+  void commit(const Table& table) noexcept {
     Candidates replaced;
     const std::scoped_lock lock{mutex_};
-    replaced = replace(std::move(table));
+    replaced = replace(table);
   }
   /// The commit of `table` failed: unless another one is pending by now, none is.
   void withdraw(const Table& table) noexcept {
@@ -163,9 +163,9 @@ class FramedObject {
     candidates_.awaits_answer = awaits_answer;
     ++candidates_.version;
   }
-  [[nodiscard]] Candidates replace(Table certain) noexcept {
+  [[nodiscard]] Candidates replace(const Table& certain) noexcept {
     const std::uint64_t version = candidates_.version + 1;
-    return std::exchange(candidates_, Candidates{.committed = std::move(certain), .pending = {}, .version = version});
+    return std::exchange(candidates_, Candidates{.committed = certain, .pending = {}, .version = version});
   }
 
   mutable std::mutex mutex_;
