@@ -195,7 +195,8 @@ BOOST_AUTO_TEST_CASE(a_damaged_frame_stays_so_and_the_others_are_read) {
   BOOST_TEST((reader_at->read_at(2 * chunk, out) == 4U));
 }
 
-BOOST_AUTO_TEST_CASE(whichever_handle_found_a_cut_none_delivers_what_comes_back) {
+// A store that falls short once has shown nothing that is wrong: a failed read can be made again.
+BOOST_AUTO_TEST_CASE(what_is_missing_is_corrupted_until_it_is_there_again) {
   for (const std::size_t finder : {0U, 1U, 2U}) {
     World world;
     world.store(three_chunks);
@@ -220,7 +221,12 @@ BOOST_AUTO_TEST_CASE(whichever_handle_found_a_cut_none_delivers_what_comes_back)
     expect_corrupted_by(finder);
     world.stored() = before;
 
-    for (std::size_t route = 0; route != routes.size(); ++route) expect_corrupted_by((finder + route) % routes.size());
+    for (std::size_t route = 0; route != routes.size(); ++route) {
+      const auto& [name, read] = routes[(finder + route) % routes.size()];
+      out.assign(chunk, std::byte{});
+      const auto count = read();
+      BOOST_TEST((count && *count != 0), name);
+    }
     out.assign(chunk, std::byte{});
     BOOST_TEST((reader_at->read_at(0, out) == chunk));
     BOOST_TEST((reader_at->read_at(2 * chunk, out) == chunk - 3));

@@ -12,10 +12,8 @@ mutant the-same-salt-everywhere transform/encryption_codec.hpp $'Salt salt;\n   
 mutant any-object-taken detail/framed_object.hpp 'identity == committed->identity()' 'identity != 0' encrypted_attacks
 mutant memory-of-a-reader-stays detail/framed_readers.hpp 'if (!count && count.error() == errc::corrupted) std::memset(bytes.data(), 0, bytes.size());' '' encrypted_attacks
 mutant memory-of-a-window-stays detail/framed_readers.hpp 'if (count.error() == errc::corrupted) std::memset(bytes.data(), 0, bytes.size());' '' encrypted_attacks
-mutant damage-forgotten detail/framed_readers.hpp 'return noted(frame, std::move(decoded));' 'return decoded;' encrypted_attacks
-mutant cut-of-a-reader-forgotten detail/framed_readers.hpp 'view_.noted(frame, fetch(frame, stored))' 'fetch(frame, stored)' encrypted_attacks
-mutant cut-of-a-window-forgotten detail/framed_readers.hpp 'view_.noted(frame, fill_from_store(stored, read))' 'fill_from_store(stored, read)' encrypted_attacks
-mutant damage-of-a-file-forgotten transform/encrypted_file.hpp 'if (opened.error() == errc::corrupted) damage_->note(frame.number);' '' encrypted_file
+mutant damage-forgotten detail/framed_readers.hpp 'if (decoded.error() == errc::corrupted && frame.number <= ends_.last_number) table_->mark_damaged(frame.number);' '' encrypted_attacks
+mutant damage-of-a-file-forgotten transform/encrypted_file.hpp 'if (!opened && opened.error() == errc::corrupted) damage_->note(frame.number);' '' encrypted_file
 mutant memory-stays-before-a-files-damage transform/encrypted_file.hpp 'std::ranges::fill(all, std::byte{});' 'std::ranges::fill(out.subspan(done), std::byte{});' encrypted_file
 mutant bytes-behind-the-end-ignored detail/framed_readers.hpp 'if (*count != 0 && view_.stored_end()) return FramedView<Codec>::trailing_bytes();' '' encrypted_attacks
 mutant key-stays-in-memory detail/secret_page.hpp $'::explicit_bzero(bytes_, size_);\n    ::munmap(bytes_, size_);' '' encrypted

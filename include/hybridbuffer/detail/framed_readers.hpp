@@ -60,14 +60,11 @@ class FramedView {
   /// `plain` is as long as the frame. On a failure it holds zeros.
   [[nodiscard]] Result<void> decode(const Frame& frame, std::span<const std::byte> stored, std::span<std::byte> plain) const {
     auto decoded = codec_->decode(FrameId{frame.number, frame.offset}, stored, plain);
-    if (!decoded) std::memset(plain.data(), 0, plain.size());
-    return noted(frame, std::move(decoded));
-  }
-  /// What it came to to fetch or to decode `frame`: damage stays. A frame that was added behind a cut since the opening is none of what
-  /// this handle's source has to show. Errors: std::bad_alloc.
-  [[nodiscard]] Result<void> noted(const Frame& frame, Result<void> done) const {
-    if (!done && done.error() == errc::corrupted && frame.number <= ends_.last_number) table_->mark_damaged(frame.number);
-    return done;
+    if (decoded) return decoded;
+    std::memset(plain.data(), 0, plain.size());
+    // One that was added behind a cut since the opening is none of what this handle's source has to show.
+    if (decoded.error() == errc::corrupted && frame.number <= ends_.last_number) table_->mark_damaged(frame.number);
+    return decoded;
   }
 
   /// Where the store has to end, when that is known: nobody has changed the object since this handle was opened, nor tries to.
@@ -97,9 +94,8 @@ class FramedReader {
   FramedReader(FramedView<Codec> view, Source source)
       : view_{std::move(view)}, source_{std::move(source)}, source_at_{view_.shape().header_bytes} {}
 
-  /// Errors: `corrupted`, and `bytes` then holds zeros; the frame stays so. `closed`, `no_space` (memory); those of the source. The
-  /// position
-  ///         stays.
+  /// Errors: `corrupted`, and `bytes` then holds zeros; a frame that could not be verified stays so. `closed`, `no_space` (memory); those
+  ///         of the source. The position stays.
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes) {
     if (auto usable = state_.check("read"); !usable) return std::unexpected{std::move(usable).error()};
     if (bytes.empty()) return 0;
@@ -159,7 +155,7 @@ class FramedReader {
   [[nodiscard]] Result<void> load(const Frame& frame, std::span<std::byte> plain) {
     const FrameShape shape = view_.shape();
     const auto stored = stored_.first(frame.stored_size, shape.chunk_bytes + shape.overhead_bytes);
-    if (auto fetched = view_.noted(frame, fetch(frame, stored)); !fetched) return fetched;
+    if (auto fetched = fetch(frame, stored); !fetched) return fetched;
     auto decoded = view_.decode(frame, stored, plain);
     if (decoded) stored_number_ = 0;
     return decoded;
@@ -306,7 +302,7 @@ class FramedReaderAt {
     }
     const auto stored = kept.stored.first(frame.stored_size, shape.chunk_bytes + shape.overhead_bytes);
     const auto read = [&](std::size_t at, std::span<std::byte> rest) { return source_.read_at(frame.stored_offset + at, rest); };
-    if (auto filled = view_.noted(frame, fill_from_store(stored, read)); !filled) return std::unexpected{std::move(filled).error()};
+    if (auto filled = fill_from_store(stored, read); !filled) return std::unexpected{std::move(filled).error()};
     if (bytes.size() == frame.size) {
       if (auto decoded = view_.decode(frame, stored, bytes); !decoded) return std::unexpected{std::move(decoded).error()};
       return bytes.size();

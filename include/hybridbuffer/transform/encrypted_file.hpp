@@ -66,7 +66,8 @@ class EncryptedFileReader {
   }
 
   /// Reads content from `offset` on; short only at the end, 0 at and beyond it.
-  /// Errors: `corrupted`, and the chunk stays so for this reader and its copies; those of the source; `out` then holds zeros. `closed`,
+  /// Errors: `corrupted`, and a chunk that could not be verified stays so for this reader and its copies; those of the source; `out` then
+  /// holds zeros. `closed`,
   ///         `no_space` (memory).
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const {
     if (auto usable = state_.check("read an encrypted file"); !usable) return std::unexpected{std::move(usable).error()};
@@ -87,10 +88,12 @@ class EncryptedFileReader {
         const detail::FrameId frame = EncryptionCodec::file_frame(first, chunk);
         auto opened = damage_->check(frame.number);
         if (opened) opened = fill(source_, EncryptionCodec::header_bytes + first + first / chunk * detail::aead_tag_bytes, sealed);
-        if (opened) opened = codec_->decode(frame, sealed, plain);
+        if (opened) {
+          opened = codec_->decode(frame, sealed, plain);
+          if (!opened && opened.error() == errc::corrupted) damage_->note(frame.number);
+        }
         if (!opened) {
           std::ranges::fill(all, std::byte{});
-          if (opened.error() == errc::corrupted) damage_->note(frame.number);
           return std::unexpected{std::move(opened).error()};
         }
         std::memcpy(out.data() + done, plain.data() + inside, count);
