@@ -435,6 +435,26 @@ BOOST_AUTO_TEST_CASE(what_was_reserved_stays_when_a_source_has_nothing) {  // 12
   BOOST_TEST((buffer.discard_read() && budget.used() == 0U && buffer.capacity() == 0U));
 }
 
+BOOST_AUTO_TEST_CASE(a_source_that_ends_where_memory_was_spilled_leaves_no_memory_held) {  // 12
+  std::size_t ended_there = 0;
+  for (const std::size_t before : {0U, 10U, 100U}) {
+    for (std::size_t size = 1; size <= 1000; ++size) {
+      const MemoryBudget budget{300};
+      HybridBuffer source{SegmentedMemory<64>{}, NeverSpill{}, MemoryStorage{}};
+      HybridBuffer buffer{SegmentedMemory<64>{}, SharedBudget{budget}, MemoryStorage{}};
+      BOOST_REQUIRE((source.append(pattern(size)) && (before == 0 || buffer.append(pattern(before)))));
+
+      BOOST_REQUIRE(buffer.read_from(source).value() == size);
+
+      if (buffer.stats().in_memory != 0) continue;
+      ++ended_there;
+      BOOST_REQUIRE(budget.used() == 0U);
+      BOOST_REQUIRE(buffer.capacity() == 0U);
+    }
+  }
+  BOOST_TEST(ended_there > 0U);
+}
+
 BOOST_AUTO_TEST_CASE(contiguous_memory_never_holds_more_than_the_policy_grants) {  // 12
   for (const std::size_t first : {1U, 333U, 500U, 501U, 900U, 999U, 1000U}) {
     HybridBuffer buffer{ContiguousMemory{}, SpillAt{1000}, MemoryStorage{}};

@@ -414,17 +414,22 @@ class BufferContent {
   class WindowBeyondGrant {
    public:
     explicit WindowBeyondGrant(BufferContent& content) noexcept
-        : content_{content}, is_reserved_{content.room() != 0 || content.tail_.window_room() != 0} {}
+        : content_{content},
+          size_before_{content.size()},
+          is_reserved_{content.tail_.size() == 0 && (content.room() != 0 || content.tail_.window_room() != 0)} {}
     WindowBeyondGrant(const WindowBeyondGrant&) = delete;
     WindowBeyondGrant& operator=(const WindowBeyondGrant&) = delete;
     ~WindowBeyondGrant() {
-      const bool gives_back = content_.tail_.size() == 0 && !is_reserved_;
+      // What was taken since and spilled has ended the reservation.
+      const bool keeps_reservation = is_reserved_ && content_.size() == size_before_;
+      const bool gives_back = content_.tail_.size() == 0 && !keeps_reservation;
       if (gives_back) content_.tail_.clear();
       if (gives_back || content_.is_window_beyond_grant()) content_.settle();
     }
 
    private:
     BufferContent& content_;
+    std::uint64_t size_before_;
     bool is_reserved_;
   };
   [[nodiscard]] bool is_window_beyond_grant() const noexcept { return tail_.size() + tail_.window_room() > memory_limit_; }

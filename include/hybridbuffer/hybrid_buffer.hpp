@@ -395,7 +395,8 @@ class HybridBuffer {
 
   /// Makes size() `size`; a position beyond it moves there. O(1) in content: nothing is loaded.
   ///
-  /// Errors: `invalid_argument` below first_offset() or above size().
+  /// Errors: `invalid_argument` below first_offset() or above size(). `closed` in a forked child, for what its parent's worker was storing
+  ///         at the fork and all before it (Overlapped).
   [[nodiscard]] Result<void> truncate(std::uint64_t size) {
     if (!open_) return failure(errc::closed, "truncate");
     if (size < first_offset_ || size > this->size()) return failure(errc::invalid_argument, "truncate", "outside the buffer's content");
@@ -408,7 +409,7 @@ class HybridBuffer {
   }
 
   /// Forgets what was read: first_offset() becomes tell(). Gives memory back, and storage: whole locations, and parts of one where the
-  /// backend can discard.
+  /// backend can discard. Errors: `closed` in a forked child while its parent's worker was storing at the fork (Overlapped).
   [[nodiscard]] Result<void> discard_read() {
     if (!open_) return failure(errc::closed, "discard_read");
     const std::uint64_t position = tell();
