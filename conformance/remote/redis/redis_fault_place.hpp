@@ -27,6 +27,8 @@ using namespace std::chrono_literals;
 
 inline constexpr std::size_t chunk = std::size_t{16} * 1024;
 inline constexpr RedisTimeouts timeouts{.connect = 200ms, .call = 100ms, .operation = 500ms, .cleanup = 200ms};
+/// For what makes no claim about time: nothing passes them on a busy machine.
+inline constexpr RedisTimeouts patient_timeouts{.connect = 5s, .call = 5s, .operation = 20s, .cleanup = 5s};
 
 /// One for the whole program.
 inline servers::RedisServer& server() {
@@ -36,7 +38,7 @@ inline servers::RedisServer& server() {
 
 /// A storage behind a proxy of its own, and what is under its prefix.
 struct Place {
-  explicit Place(RedisTimeouts times = timeouts, bool is_tls = false)
+  explicit Place(RedisTimeouts times = patient_timeouts, bool is_tls = false)
       : proxy{{.protocol = servers::Protocol::redis, .server_socket_path = server().endpoint().socket_path, .tls = is_tls}} {
     options = options_for(server().endpoint());
     if (is_tls) options.tls = {.enabled = true, .ca_file = proxy.certificate_authority()};

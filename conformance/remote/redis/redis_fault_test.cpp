@@ -127,12 +127,12 @@ BOOST_AUTO_TEST_CASE(a_reply_that_comes_twice_never_gives_a_chunk_the_bytes_of_a
 }
 
 BOOST_AUTO_TEST_CASE(a_byte_that_flips_on_the_way_from_the_server_is_found_beneath_encrypted) {
-  Place place{{.connect = 5s, .call = 5s, .operation = 20s, .cleanup = 5s}};
+  Place place;
   expect_flip_to_be_found_beneath_encrypted(place, before, faults::flip_byte(500).on_reply(1).matching("}:1:").always());  // of chunks
 }
 
 BOOST_AUTO_TEST_CASE(a_byte_that_flips_on_the_way_to_the_server_is_found_beneath_encrypted) {
-  Place place{{.connect = 5s, .call = 5s, .operation = 20s, .cleanup = 5s}};
+  Place place;
   const auto storage = encrypted(place.storage);
   for (const std::uint64_t offset : {500U, 9'000U}) {
     auto backend = storage.create_backend().value();
@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(a_commit_whose_answer_is_lost_is_made_again_and_not_twice) 
 }
 
 BOOST_AUTO_TEST_CASE(a_dead_server_does_not_hold_up_every_destructor) {
-  Place place;
+  Place place{{.connect = timeouts.connect, .call = 5s, .operation = 20s, .cleanup = timeouts.cleanup}};
   std::vector<RedisBackend> many;
   for (int i = 0; i < 200; ++i) {
     many.push_back(place.storage.create_backend().value());

@@ -109,10 +109,10 @@ inline const std::vector<FaultCase>& refusals() {
 
 /// Once: the operation does not notice.
 inline void meet_once(const FaultCase& one, const Operation& operation, const std::string& what, Problems& problems) {
-  S3Timeouts patient = short_timeouts;
-  patient.connect = patient.cleanup = 5s;
-  patient.operation = 20s;
-  Place place{patient};
+  S3Timeouts timeouts = patient_timeouts;
+  timeouts.call = short_timeouts.call;
+  timeouts.low_speed = short_timeouts.low_speed;
+  Place place{timeouts};
   {
     S3Backend backend = place.storage.create_backend().value();
     problems.expect(store(backend, held_for(operation)).has_value(), what + ": the object before it");

@@ -24,6 +24,12 @@ inline constexpr S3Timeouts short_timeouts{.connect = std::chrono::milliseconds{
                                            .low_speed = std::chrono::milliseconds{250},
                                            .operation = std::chrono::milliseconds{1'200},
                                            .cleanup = std::chrono::milliseconds{600}};
+/// For what makes no claim about time: nothing passes them on a busy machine.
+inline constexpr S3Timeouts patient_timeouts{.connect = std::chrono::seconds{5},
+                                             .call = std::chrono::seconds{5},
+                                             .low_speed = std::chrono::seconds{5},
+                                             .operation = std::chrono::seconds{20},
+                                             .cleanup = std::chrono::seconds{5}};
 
 /// One for the whole program.
 inline servers::CephGateway& gateway() {
@@ -42,7 +48,7 @@ inline Bytes content(std::size_t size) {
 
 /// A storage behind a proxy of its own, and what is under its prefix.
 struct Place {
-  explicit Place(S3Timeouts timeouts = short_timeouts, bool is_tls = false)
+  explicit Place(S3Timeouts timeouts = patient_timeouts, bool is_tls = false)
       : proxy{{.protocol = servers::Protocol::http, .server_port = gateway().endpoint().port, .tls = is_tls}} {
     options = options_for(gateway().endpoint(), proxy.port());
     if (is_tls) {
