@@ -1,12 +1,10 @@
 #pragma once
 
 #include <hybridbuffer/backend/redis_options.hpp>
+#include <hybridbuffer/detail/backoff.hpp>
 #include <hybridbuffer/detail/redis_socket.hpp>
 #include <hybridbuffer/error.hpp>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdint>
 #include <optional>
 
 namespace hybridbuffer::inline v0_1::detail {
@@ -40,13 +38,7 @@ class RedisRetries {
   [[nodiscard]] const Error* last_error() const noexcept { return last_error_ && failures_ != 0 ? &*last_error_ : nullptr; }
 
   /// How long to wait after the n-th failure in a row, from 0: a random time, as RedisRetryOptions says.
-  [[nodiscard]] RedisClock::duration pause(unsigned failures) noexcept {
-    const auto most = std::min<std::int64_t>(options_.cap.count(), options_.base.count() << std::min(failures, 20U));
-    random_ ^= random_ << 13U;
-    random_ ^= random_ >> 7U;
-    random_ ^= random_ << 17U;
-    return std::chrono::milliseconds{most <= 0 ? 0 : static_cast<std::int64_t>(random_ % static_cast<std::uint64_t>(most + 1))};
-  }
+  [[nodiscard]] RedisClock::duration pause(unsigned failures) const noexcept { return random_pause(options_.base, options_.cap, failures); }
 
  private:
   const RedisRetryOptions& options_;
@@ -54,7 +46,6 @@ class RedisRetries {
   unsigned failures_ = 0;  // in a row
   RedisClock::time_point resume_at_{};
   std::optional<Error> last_error_;
-  std::uint64_t random_ = static_cast<std::uint64_t>(RedisClock::now().time_since_epoch().count()) | 1U;
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/backoff.hpp>
 #include <hybridbuffer/detail/s3_answer.hpp>
 #include <hybridbuffer/detail/s3_engine.hpp>
 
@@ -257,13 +258,9 @@ inline void S3Engine::fail_attempt(S3Place& place, S3Call& call, S3Failure why, 
   ++call.failures;
   if (why.is_retryable && call.failures < retry.attempts && place.take_retry()) {
     detach(call);
-    const unsigned doublings = std::min(call.failures - 1, 20U);
-    const auto most = std::min<std::int64_t>(retry.cap.count(), retry.base.count() << doublings);
-    std::uint64_t random = 0;
-    if (::getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) random = static_cast<std::uint64_t>(now().count());
-    const std::chrono::milliseconds jitter{random % (static_cast<std::uint64_t>(std::max<std::int64_t>(most, 0)) + 1)};
+    const std::chrono::milliseconds pause = random_pause(retry.base, retry.cap, call.failures - 1);
     const std::chrono::seconds at_least{std::clamp<curl_off_t>(asked_for, 0, 3600)};
-    call.not_before = now() + std::max<Time>(jitter, at_least);
+    call.not_before = now() + std::max<Time>(pause, at_least);
     call.phase = S3Call::Phase::waiting;
     return;
   }

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <hybridbuffer/detail/backoff.hpp>
 #include <hybridbuffer/detail/process_noise.hpp>
 #include <hybridbuffer/error.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
-#include <limits>
 #include <memory>
 #include <sys/random.h>
 #include <utility>
@@ -69,10 +68,7 @@ class SystemTime {
   [[nodiscard]] std::uint64_t random() noexcept {
     constexpr std::uint64_t step = 0x9e3779b97f4a7c15;
     // Children of one process that pause alike would meet at the store again.
-    std::uint64_t mixed = state_.fetch_add(step, std::memory_order_relaxed) + step + detail::process_noise();
-    mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9;
-    mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111eb;
-    return mixed ^ (mixed >> 31U);
+    return detail::scrambled(state_.fetch_add(step, std::memory_order_relaxed) + step + detail::process_noise());
   }
 
  private:
@@ -141,13 +137,7 @@ class Retrier {
 
  private:
   [[nodiscard]] std::chrono::nanoseconds pause_after(unsigned failures) const noexcept {
-    const auto base = static_cast<std::uint64_t>(std::max<std::int64_t>(options_.base.count(), 0));
-    const auto cap = static_cast<std::uint64_t>(std::max<std::int64_t>(options_.cap.count(), 0));
-    const bool too_large = failures >= 63 || base > (std::numeric_limits<std::uint64_t>::max() >> failures);
-    const std::uint64_t most = too_large ? cap : std::min(cap, base << failures);
-    // Of all numbers from 0 to `most`: the upper half of a product, evenly enough for a pause.
-    __extension__ using Wide = unsigned __int128;
-    return std::chrono::nanoseconds{static_cast<std::int64_t>(Wide{time_->random()} * (Wide{most} + 1) >> 64U)};
+    return full_jitter(options_.base, options_.cap, failures, time_->random());
   }
 
   RetryOptions options_;
