@@ -83,9 +83,10 @@ auto made_in_the_end(Make&& make) {
 }
 
 /// Calls meet(case, operation, what it is in words, problems) for each of the cases with each operation, some side by side: they mostly
-/// wait.
+/// wait. Where they share a proxy: one after the other.
 template <class Operation, class Meet>
-void meet_all(const std::vector<const FaultCase*>& cases, const std::vector<Operation>& operations, std::string_view how, Meet&& meet) {
+void meet_all(const std::vector<const FaultCase*>& cases, const std::vector<Operation>& operations, std::string_view how, Meet&& meet,
+              int side_by_side = 8) {
   Problems problems;
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
@@ -102,7 +103,7 @@ void meet_all(const std::vector<const FaultCase*>& cases, const std::vector<Oper
     }
   };
   std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i) threads.emplace_back(work);
+  for (int i = 0; i < side_by_side; ++i) threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
   problems.report();
 }

@@ -47,6 +47,7 @@ RedisCluster::RedisCluster(const RedisClusterOptions& options) : options_{option
     endpoint.port = workspace_.port(static_cast<std::uint16_t>(2 * i));
     const std::uint16_t bus_port = workspace_.port(static_cast<std::uint16_t>(2 * i + 1));
     nodes_.emplace_back(workspace_, "node" + std::to_string(i), endpoint, arguments_of(options, bus_port)).start();
+    announced_.push_back(endpoint.port);
   }
   for (std::size_t i = 0; i < count; ++i) {
     RedisConnection& connection = node(i).connection();
@@ -81,14 +82,26 @@ RedisCluster::RedisCluster(const RedisClusterOptions& options) : options_{option
 
 std::string RedisCluster::identifier_of(std::size_t index) { return node(index).connection().expect({"CLUSTER", "MYID"}).text; }
 
+std::size_t RedisCluster::node_at(std::int64_t port) const {
+  const auto found = std::find(announced_.begin(), announced_.end(), port);
+  return static_cast<std::size_t>(std::distance(announced_.begin(), found));
+}
+
+void RedisCluster::announce(const std::vector<std::uint16_t>& ports) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    node(i).connection().expect({"CONFIG", "SET", "cluster-announce-port", std::to_string(ports.at(i))});
+  }
+  announced_ = ports;
+  wait_until_ok();
+}
+
 std::size_t RedisCluster::owner_of(std::uint16_t slot) {
   for (RedisNode& one : nodes_) {
     if (!one.process().is_running()) continue;
     for (const RedisReply& range : one.connection().expect({"CLUSTER", "SLOTS"}).elements) {
       if (slot < range.elements.at(0).integer || slot > range.elements.at(1).integer) continue;
-      const std::int64_t port = range.elements.at(2).elements.at(1).integer;
-      const auto found = std::find_if(nodes_.begin(), nodes_.end(), [&](const RedisNode& other) { return other.endpoint().port == port; });
-      if (found != nodes_.end()) return static_cast<std::size_t>(std::distance(nodes_.begin(), found));
+      const std::size_t found = node_at(range.elements.at(2).elements.at(1).integer);
+      if (found != nodes_.size()) return found;
     }
   }
   throw ServerFailure{"no node has slot " + std::to_string(slot)};
@@ -157,7 +170,7 @@ void RedisCluster::move_slot(std::uint16_t slot, std::size_t to) {
 }
 
 void RedisCluster::reshard(std::size_t from, std::size_t to, std::size_t count) {
-  const std::uint16_t port = endpoint(from).port;
+  const std::uint16_t port = announced_.at(from);
   std::vector<std::uint16_t> slots;
   for (const RedisReply& range : node(from).connection().expect({"CLUSTER", "SLOTS"}).elements) {
     if (range.elements.at(2).elements.at(1).integer != port) continue;
@@ -179,9 +192,8 @@ bool RedisCluster::is_ok(std::size_t index) {
   if (cluster_info(connection, "cluster_state") != "ok") return false;
   std::size_t covered = 0;
   for (const RedisReply& range : connection.expect({"CLUSTER", "SLOTS"}).elements) {
-    const std::int64_t port = range.elements.at(2).elements.at(1).integer;
-    const auto owner = std::find_if(nodes_.begin(), nodes_.end(), [&](const RedisNode& one) { return one.endpoint().port == port; });
-    if (owner == nodes_.end() || !owner->process().is_running()) return false;
+    const std::size_t owner = node_at(range.elements.at(2).elements.at(1).integer);
+    if (owner == nodes_.size() || !node(owner).process().is_running()) return false;
     covered += static_cast<std::size_t>(range.elements[1].integer - range.elements[0].integer + 1);
   }
   return covered == slot_count;

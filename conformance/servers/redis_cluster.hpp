@@ -52,6 +52,9 @@ class RedisCluster {
   /// The first `count` slots that `from` has, or as many as it has, go to `to`.
   void reshard(std::size_t from, std::size_t to, std::size_t count);
 
+  /// From now on all nodes send clients to these ports of 127.0.0.1, one for each node: of proxies before them. Done on return.
+  void announce(const std::vector<std::uint16_t>& ports);
+
   /// kill −9 of the master that has `slot`. Returns: its index.
   std::size_t kill_master(std::uint16_t slot);
   /// Until all nodes that run say cluster_state:ok, and all slots have masters that run. After kill_master() with replicas: about
@@ -61,10 +64,13 @@ class RedisCluster {
  private:
   [[nodiscard]] std::string identifier_of(std::size_t index);
   [[nodiscard]] bool is_ok(std::size_t index);
+  /// The node that clients are sent to by this port; size() when there is none.
+  [[nodiscard]] std::size_t node_at(std::int64_t port) const;
 
   Workspace workspace_{"cluster"};
   RedisClusterOptions options_;
   std::deque<RedisNode> nodes_;
+  std::vector<std::uint16_t> announced_;  // ports, in the order of the nodes
 };
 
 }  // namespace hybridbuffer::servers

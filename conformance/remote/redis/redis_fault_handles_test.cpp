@@ -117,7 +117,7 @@ const std::vector<Operation>& handle_operations() {
 
 BOOST_AUTO_TEST_CASE(a_fault_that_passes_is_no_failure_of_an_open_handle) {
   server();
-  meet_all(pointers_to(cases()), handle_operations(), "once", meet_once);
+  meet_all(pointers_to(cases()), handle_operations(), "once", meet_once<Place>);
 }
 
 BOOST_AUTO_TEST_CASE(a_fault_that_lasts_ends_what_an_open_handle_does_in_time_with_its_category) {

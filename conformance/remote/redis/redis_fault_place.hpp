@@ -52,6 +52,7 @@ struct Place {
   }
   [[nodiscard]] std::vector<std::string> keys() { return raw.keys(options.prefix); }
   [[nodiscard]] std::size_t lasting() { return raw.lasting_keys(options.prefix).size(); }
+  [[nodiscard]] servers::FaultProxy& proxy_of(const RedisBackend& /*backend*/) { return proxy; }
 
   servers::FaultProxy proxy;
   servers::RedisConnection raw{server().endpoint()};
@@ -133,44 +134,51 @@ inline const std::vector<FaultCase>& refusals() {
 }
 
 /// Once: the operation does not notice.
-inline void meet_once(const FaultCase& one, const Operation& operation, const std::string& what, Problems& problems) {
-  Place place{{.connect = 5s, .call = timeouts.call, .operation = 20s, .cleanup = 5s}};
+///
+/// `Faulted`: Place, or what is made and asked alike. Its proxy_of() is the one before the server of a location that has an object.
+template <class Faulted>
+void meet_once(const FaultCase& one, const FaultedOperation<Faulted, RedisBackend>& operation, const std::string& what,
+               Problems& problems) {
+  Faulted place{{.connect = 5s, .call = timeouts.call, .operation = 20s, .cleanup = 5s}};
   {
     RedisBackend backend = place.storage.create_backend().value();
     problems.expect(store(backend, before).has_value(), what + ": the object before it");
+    servers::FaultProxy& proxy = place.proxy_of(backend);
     auto run = operation.begun(place, backend);
-    if (one.needs_new_connection) place.proxy.drop_connections();
-    const auto armed = place.proxy.arm(one.fault);
+    if (one.needs_new_connection) proxy.drop_connections();
+    const auto armed = proxy.arm(one.fault);
 
     const auto done = run();
 
     problems.expect(done.has_value(), what + ": " + message_of(done));
-    problems.expect(place.proxy.fired(armed) == 1, what + ": the fault did not happen");
-    place.proxy.drop_connections();  // what is held back must not arrive later
-    place.proxy.disarm();
+    problems.expect(proxy.fired(armed) == 1, what + ": the fault did not happen");
+    proxy.drop_connections();  // what is held back must not arrive later
+    proxy.disarm();
   }
   problems.expect(place.lasting() == 0, what + ": keys without an expiry are left");
 }
 
 /// For ever: it ends in time, with the documented category. Returns: how long it took.
-inline std::chrono::steady_clock::duration meet_for_ever(const FaultCase& one, const Operation& operation, const std::string& what,
-                                                         Problems& problems) {
-  Place place{timeouts, one.is_tls};
+template <class Faulted>
+std::chrono::steady_clock::duration meet_for_ever(const FaultCase& one, const FaultedOperation<Faulted, RedisBackend>& operation,
+                                                  const std::string& what, Problems& problems) {
+  Faulted place{timeouts, one.is_tls};
   RedisBackend backend = place.storage.create_backend().value();
   problems.expect(in_the_end([&] { return store(backend, before).has_value(); }), what + ": the object before it");
+  servers::FaultProxy& proxy = place.proxy_of(backend);
   servers::Fault fault = one.fault;
   if (fault.action == servers::Fault::Action::refuse) fault.time = servers::for_ever;
   auto run = operation.begun(place, backend);
-  if (one.needs_new_connection) place.proxy.drop_connections();
-  const auto armed = place.proxy.arm(std::move(fault).always());
+  if (one.needs_new_connection) proxy.drop_connections();
+  const auto armed = proxy.arm(std::move(fault).always());
 
   const auto begin = std::chrono::steady_clock::now();
   const auto done = run();
   const auto took = std::chrono::steady_clock::now() - begin;
 
-  problems.expect(place.proxy.fired(armed) >= 1, what + ": the fault did not happen");
-  place.proxy.drop_connections();  // what is held back must not arrive later
-  place.proxy.disarm();
+  problems.expect(proxy.fired(armed) >= 1, what + ": the fault did not happen");
+  proxy.drop_connections();  // what is held back must not arrive later
+  proxy.disarm();
   problems.expect(!done, what + ": succeeded");
   if (!done) {
     const std::string message = done.error().message();

@@ -1,4 +1,5 @@
 #include "../flipped_reply.hpp"
+#include "redis_fault_operations.hpp"
 #include "redis_fault_place.hpp"
 
 #include <hybridbuffer/transform/encrypted.hpp>
@@ -30,81 +31,16 @@ using hybridbuffer::servers::ServerTests;
 BOOST_TEST_GLOBAL_FIXTURE(ServerTests);
 using Clock = std::chrono::steady_clock;
 
-Result<void> read_window(const RedisBackend& backend) {
-  auto reader = backend.open_reader_at();
-  if (!reader) return std::unexpected{reader.error()};
-  Bytes window(chunk + 100);
-  const auto count = reader->read_at(chunk / 2, window);
-  if (!count) return std::unexpected{count.error()};
-  return right_if(*count == window.size() && std::equal(window.begin(), window.end(), before.begin() + chunk / 2));
-}
-
-Result<void> seek_and_read(const RedisBackend& backend) {
-  auto reader = backend.open_seeker();
-  if (!reader) return std::unexpected{reader.error()};
-  Bytes last(10);
-  if (auto at = reader->seek(-10, Whence::end); !at) return std::unexpected{at.error()};
-  const auto count = reader->read(last);
-  if (!count) return std::unexpected{count.error()};
-  return right_if(*count != 0 && std::equal(last.begin(), last.begin() + static_cast<std::ptrdiff_t>(*count), before.end() - 10));
-}
-
-const std::vector<Operation>& operations() {
-  // Closing waits for its chunks, then for the manifest, and then removes what it replaces or gives up.
-  constexpr auto closing = timeouts.operation + timeouts.cleanup;
-  static const std::vector<Operation> all{
-      {"store an object",
-       [](Place&, RedisBackend& backend) {
-         auto stored = store(backend, larger);
-         return stored ? right_if(holds(backend, larger)) : stored;
-       },
-       closing},
-      {"store an empty object",
-       [](Place&, RedisBackend& backend) {
-         auto stored = store(backend, {});
-         return stored ? right_if(holds(backend, {})) : stored;
-       },
-       closing},
-      {"extend an object",
-       [](Place&, RedisBackend& backend) {
-         auto extended = finish(backend.append(), more);
-         Bytes both = before;
-         both.insert(both.end(), more.begin(), more.end());
-         return extended ? right_if(holds(backend, both)) : extended;
-       },
-       closing},
-      {"abandon a writer",
-       [](Place&, RedisBackend& backend) -> Result<void> {
-         auto writer = backend.create();
-         if (!writer) return std::unexpected{writer.error()};
-         return writer->write(larger);
-       },
-       closing},
-      {"read in order",
-       [](Place&, RedisBackend& backend) -> Result<void> {
-         auto bytes = read_all(backend);
-         if (!bytes) return std::unexpected{bytes.error()};
-         return right_if(*bytes == before);
-       },
-       timeouts.operation},
-      {"read a window", [](Place&, RedisBackend& backend) { return read_window(backend); }, timeouts.operation},
-      {"seek and read", [](Place&, RedisBackend& backend) { return seek_and_read(backend); }, timeouts.operation},
-      {"touch", [](Place&, RedisBackend& backend) { return backend.touch(); }, timeouts.operation},
-      {"remove", [](Place&, RedisBackend& backend) { return backend.remove(); }, timeouts.operation},
-  };
-  return all;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_fault_that_passes_is_no_failure) {
   server();
-  meet_all(pointers_to(cases()), operations(), "once", meet_once);
+  meet_all(pointers_to(cases()), operations<Place>(), "once", meet_once<Place>);
 }
 
 BOOST_AUTO_TEST_CASE(a_fault_that_lasts_ends_in_time_with_its_category_and_leaves_nothing_that_lasts) {
   server();
-  meet_all(pointers_to(refusals(), pointers_to(cases())), operations(), "for ever",
+  meet_all(pointers_to(refusals(), pointers_to(cases())), operations<Place>(), "for ever",
            [](const FaultCase& one, const Operation& operation, const std::string& what, Problems& problems) {
              meet_in_time(operation.longest, what, problems, [&] { return meet_for_ever(one, operation, what, problems); });
            });
