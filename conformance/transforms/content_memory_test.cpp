@@ -17,9 +17,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <malloc.h>
-#include <new>
 #include <span>
 #include <utility>
+
+#ifdef __has_feature
+#define HYBRIDBUFFER_HAS_ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#endif
 
 // The memory that transforms keep content in: none of it is left there where a secret passes, and it is no more than was granted.
 namespace {
@@ -46,40 +49,51 @@ bool holds_content(const void* block, std::size_t size) noexcept {
   return false;
 }
 
-void* allocate(std::size_t size) noexcept {
-  void* block = std::malloc(size == 0 ? 1 : size);  // NOLINT(*-no-malloc)
-  if (watch.is_on && block != nullptr) {
-    std::memset(block, 0, size);  // what another test left there is none of this one's
-    watch.live += ::malloc_usable_size(block);
-    watch.largest = std::max(watch.largest, size);
-  }
-  return block;
+void note_allocation(void* block, std::size_t size) noexcept {
+  if (!watch.is_on || block == nullptr) return;
+  std::memset(block, 0, size);  // what another test left there is none of this one's
+  watch.live += ::malloc_usable_size(block);
+  watch.largest = std::max(watch.largest, size);
 }
-void release(void* block) noexcept {
-  if (watch.is_on && block != nullptr) {
-    const std::size_t size = ::malloc_usable_size(block);
-    watch.live -= size;
-    if (holds_content(block, size)) ++watch.with_content;
-  }
-  std::free(block);  // NOLINT(*-no-malloc)
-}
-void* allocate_or_throw(std::size_t size) {
-  if (void* block = allocate(size)) return block;
-  throw std::bad_alloc{};
+void note_release(void* block) noexcept {
+  if (!watch.is_on || block == nullptr) return;
+  const std::size_t size = ::malloc_usable_size(block);
+  watch.live -= size;
+  if (holds_content(block, size)) ++watch.with_content;
 }
 
 }  // namespace
 
-void* operator new(std::size_t size) { return allocate_or_throw(size); }
-void* operator new[](std::size_t size) { return allocate_or_throw(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void operator delete(void* block) noexcept { release(block); }
-void operator delete[](void* block) noexcept { release(block); }
-void operator delete(void* block, std::size_t) noexcept { release(block); }
-void operator delete[](void* block, std::size_t) noexcept { release(block); }
-void operator delete(void* block, const std::nothrow_t&) noexcept { release(block); }
-void operator delete[](void* block, const std::nothrow_t&) noexcept { release(block); }
+// What new makes, and what C libraries ask malloc for.
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): glibc's own names for them, and the sanitizer's
+#if defined(__SANITIZE_ADDRESS__) || HYBRIDBUFFER_HAS_ADDRESS_SANITIZER
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void*, std::size_t),
+                                                         void (*released)(const volatile void*));
+namespace {
+const int hooks_are_installed = ::__sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void* block, std::size_t size) { note_allocation(const_cast<void*>(block), size); },
+    [](const volatile void* block) { note_release(const_cast<void*>(block)); });
+}  // namespace
+#else
+extern "C" void* __libc_malloc(std::size_t size) noexcept;
+extern "C" void* __libc_calloc(std::size_t count, std::size_t size) noexcept;
+extern "C" void __libc_free(void* block) noexcept;
+extern "C" void* malloc(std::size_t size) noexcept {
+  void* block = __libc_malloc(size);
+  note_allocation(block, size);
+  return block;
+}
+extern "C" void* calloc(std::size_t count, std::size_t size) noexcept {
+  void* block = __libc_calloc(count, size);
+  note_allocation(block, count * size);
+  return block;
+}
+extern "C" void free(void* block) noexcept {
+  note_release(block);
+  __libc_free(block);
+}
+#endif
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 namespace hybridbuffer::testing {
 namespace {
