@@ -9,6 +9,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <thread>
 #include <vector>
@@ -111,6 +112,25 @@ BOOST_AUTO_TEST_CASE(engines_that_are_idle_are_used_again_and_none_by_two_at_onc
     BOOST_TEST((&outer == first || &outer == second));
     pool.with_engines([&](auto& inner) { BOOST_TEST(&inner != &outer); });
   });
+}
+
+BOOST_AUTO_TEST_CASE(threads_come_to_engines_while_others_leave_them_as_the_last) {
+  const auto pool = std::make_shared<detail::EnginePool>(true);
+  const Bytes content = text(2'000);
+  std::atomic<std::size_t> exact{0};
+  in_threads([&](std::size_t /*each does the same*/) {
+    for (std::size_t round = 0; round != 50; ++round) {
+      const auto used = detail::EnginePool::while_used(pool);
+      Bytes stored(content.size());
+      Bytes plain(content.size());
+      const auto size = used->with_engines([&](auto& engines) { return engines.compress({detail::FrameCodec::lz4, 0}, content, stored); });
+      if (!size) return;
+      const auto read = used->with_engines(
+          [&](auto& engines) { return engines.decompress(detail::FrameCodec::lz4, std::span{stored}.first(*size), plain); });
+      if (read && plain == content) ++exact;
+    }
+  });
+  BOOST_TEST(exact == 50 * thread_count);
 }
 
 }  // namespace

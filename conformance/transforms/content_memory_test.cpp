@@ -1,7 +1,10 @@
+#include "../buffer/fault_support.hpp"
 #include "open_storage.hpp"
 
 #include <hybridbuffer/backend/any.hpp>
+#include <hybridbuffer/backend/file.hpp>
 #include <hybridbuffer/detail/content_memory.hpp>
+#include <hybridbuffer/detail/secrecy.hpp>
 #include <hybridbuffer/transform/checksummed.hpp>
 #include <hybridbuffer/transform/compressed.hpp>
 #include <hybridbuffer/transform/encrypted.hpp>
@@ -17,9 +20,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <malloc.h>
-#include <new>
 #include <span>
+#include <string_view>
 #include <utility>
+
+#ifdef __has_feature
+#define HYBRIDBUFFER_HAS_ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#endif
 
 // The memory that transforms keep content in: none of it is left there where a secret passes, and it is no more than was granted.
 namespace {
@@ -46,40 +53,51 @@ bool holds_content(const void* block, std::size_t size) noexcept {
   return false;
 }
 
-void* allocate(std::size_t size) noexcept {
-  void* block = std::malloc(size == 0 ? 1 : size);  // NOLINT(*-no-malloc)
-  if (watch.is_on && block != nullptr) {
-    std::memset(block, 0, size);  // what another test left there is none of this one's
-    watch.live += ::malloc_usable_size(block);
-    watch.largest = std::max(watch.largest, size);
-  }
-  return block;
+void note_allocation(void* block, std::size_t size) noexcept {
+  if (!watch.is_on || block == nullptr) return;
+  std::memset(block, 0, size);  // what another test left there is none of this one's
+  watch.live += ::malloc_usable_size(block);
+  watch.largest = std::max(watch.largest, size);
 }
-void release(void* block) noexcept {
-  if (watch.is_on && block != nullptr) {
-    const std::size_t size = ::malloc_usable_size(block);
-    watch.live -= size;
-    if (holds_content(block, size)) ++watch.with_content;
-  }
-  std::free(block);  // NOLINT(*-no-malloc)
-}
-void* allocate_or_throw(std::size_t size) {
-  if (void* block = allocate(size)) return block;
-  throw std::bad_alloc{};
+void note_release(void* block) noexcept {
+  if (!watch.is_on || block == nullptr) return;
+  const std::size_t size = ::malloc_usable_size(block);
+  watch.live -= size;
+  if (holds_content(block, size)) ++watch.with_content;
 }
 
 }  // namespace
 
-void* operator new(std::size_t size) { return allocate_or_throw(size); }
-void* operator new[](std::size_t size) { return allocate_or_throw(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void operator delete(void* block) noexcept { release(block); }
-void operator delete[](void* block) noexcept { release(block); }
-void operator delete(void* block, std::size_t) noexcept { release(block); }
-void operator delete[](void* block, std::size_t) noexcept { release(block); }
-void operator delete(void* block, const std::nothrow_t&) noexcept { release(block); }
-void operator delete[](void* block, const std::nothrow_t&) noexcept { release(block); }
+// What new makes, and what C libraries ask malloc for.
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): glibc's own names for them, and the sanitizer's
+#if defined(__SANITIZE_ADDRESS__) || HYBRIDBUFFER_HAS_ADDRESS_SANITIZER
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void*, std::size_t),
+                                                         void (*released)(const volatile void*));
+namespace {
+const int hooks_are_installed = ::__sanitizer_install_malloc_and_free_hooks(
+    [](const volatile void* block, std::size_t size) { note_allocation(const_cast<void*>(block), size); },
+    [](const volatile void* block) { note_release(const_cast<void*>(block)); });
+}  // namespace
+#else
+extern "C" void* __libc_malloc(std::size_t size) noexcept;
+extern "C" void* __libc_calloc(std::size_t count, std::size_t size) noexcept;
+extern "C" void __libc_free(void* block) noexcept;
+extern "C" void* malloc(std::size_t size) noexcept {
+  void* block = __libc_malloc(size);
+  note_allocation(block, size);
+  return block;
+}
+extern "C" void* calloc(std::size_t count, std::size_t size) noexcept {
+  void* block = __libc_calloc(count, size);
+  note_allocation(block, count * size);
+  return block;
+}
+extern "C" void free(void* block) noexcept {
+  note_release(block);
+  __libc_free(block);
+}
+#endif
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 namespace hybridbuffer::testing {
 namespace {
@@ -101,9 +119,10 @@ void read_a_part(Reader reader) {
 
 /// A life with every way in which content waits in memory. Returns: the blocks that were given back with content in them.
 template <class Storage>
-std::size_t blocks_with_content_after(const Storage& storage) {
+std::size_t blocks_with_content_after(Storage made) {
   watch = {.is_on = true};
   {
+    const Storage storage = std::move(made);
     auto location = storage.create_backend().value();
     {
       auto writer = location.create().value();
@@ -161,10 +180,124 @@ BOOST_AUTO_TEST_CASE(so_do_transforms_of_transforms_and_those_whose_types_are_fo
   BOOST_TEST(blocks_with_content_after(AnyStorage{retrying(AnyStorage{checksummed(AnyStorage{observed(secret, ignoring())})})}) == 0U);
 }
 
+const std::array<std::pair<std::string_view, CompressionMethod>, 11> methods{{{"Zstd", Zstd{}},
+                                                                              {"Zstd 1", Zstd{.level = 1}},
+                                                                              {"Zstd 19", Zstd{.level = 19}},
+                                                                              {"Lz4", Lz4{}},
+                                                                              {"Lz4 9", Lz4{.level = 9}},
+                                                                              {"Lz4 12", Lz4{.level = 12}},
+                                                                              {"Snappy", Snappy{}},
+                                                                              {"Gzip", Gzip{}},
+                                                                              {"Zlib", Zlib{}},
+                                                                              {"Deflate 9", Deflate{.level = 9}},
+                                                                              {"Auto", Auto{}}}};
+
+/// While it lives, the content is noise that no codec makes smaller, but for a few marks.
+class Noise {
+ public:
+  Noise() : before_{content} {
+    const Bytes noise = pattern(content.size());
+    for (std::size_t i = 0; i != content.size(); ++i) {
+      if (i % 8'000 >= mark_bytes) content[i] = noise[i];
+    }
+  }
+  Noise(const Noise&) = delete;
+  Noise& operator=(const Noise&) = delete;
+  ~Noise() { content = before_; }
+
+ private:
+  decltype(content) before_;
+};
+
+BOOST_AUTO_TEST_CASE(what_is_compressed_before_it_is_encrypted_is_left_neither_in_frames_nor_in_the_codecs_memory) {
+  const OpenStorage open;
+  for (const auto& [name, method] : methods) {
+    BOOST_TEST_INFO_SCOPE(name);
+    BOOST_TEST(blocks_with_content_after(compressed(encrypted(open), method)) == 0U);
+    BOOST_TEST(blocks_with_content_after(compressed(encrypted(open), method, {.chunk_bytes = 16'384})) == 0U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nor_is_what_does_not_compress_or_what_was_sampled) {
+  const OpenStorage open;
+  const Noise noise;
+  for (const auto& [name, method] : methods) {
+    BOOST_TEST_INFO_SCOPE(name);
+    BOOST_TEST(blocks_with_content_after(compressed(encrypted(open), method)) == 0U);
+    BOOST_TEST(blocks_with_content_after(compressed(encrypted(open), method, {.chunk_bytes = 8'192})) == 0U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nor_what_is_compressed_before_other_transforms_of_secrets) {
+  const OpenStorage open;
+  const AnyStorage secret{encrypted(open)};
+  for (const auto& [name, method] : methods) {
+    BOOST_TEST_INFO_SCOPE(name);
+    BOOST_TEST(blocks_with_content_after(compressed(secret, method)) == 0U);
+    BOOST_TEST(blocks_with_content_after(compressed(tiered(encrypted(open), secret), method)) == 0U);
+    BOOST_TEST(blocks_with_content_after(retrying(compressed(observed(checksummed(secret), ignoring()), method))) == 0U);
+    BOOST_TEST(blocks_with_content_after(AnyStorage{compressed(AnyStorage{retrying(secret)}, method)}) == 0U);
+    BOOST_TEST(blocks_with_content_after(compressed(compressed(secret, Zstd{}), method)) == 0U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nor_what_is_published_from_there) {
+  const TemporaryDirectory directory;
+  const auto blocks_after = [&](const auto& made) {
+    auto location = made.create_backend().value();
+    auto writer = location.create().value();
+    BOOST_TEST_REQUIRE(writer.write(content).has_value());
+    BOOST_TEST_REQUIRE(writer.close().has_value());
+    watch = {.is_on = true};
+    BOOST_TEST_REQUIRE(location.publish(directory.path() + "/published", PublishMode::replace).has_value());
+    return std::exchange(watch, {}).with_content;
+  };
+  const FileStorage files{FileOptions{.directory = directory.path()}};
+
+  BOOST_TEST(blocks_after(compressed(encrypted(files), Lz4{})) == 0U);
+  BOOST_TEST(blocks_after(compressed(files, Lz4{})) != 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_codecs_keep_of_secrets_goes_with_the_last_location) {
+  const auto live_a_life_in = [](auto& location) {
+    BOOST_TEST_REQUIRE(write_all(location.create(), content, piece).has_value());
+    read_a_part(location.open());
+    BOOST_TEST_REQUIRE(location.remove().has_value());
+  };
+  const auto kept_after_all = [&](const auto& storage) {
+    constexpr std::size_t before = 100 * content.size();
+    watch = {.is_on = true, .live = before};
+    {
+      auto first = storage.create_backend().value();
+      {
+        auto second = storage.create_backend().value();
+        live_a_life_in(second);
+      }
+      live_a_life_in(first);
+    }
+    return std::exchange(watch, {}).live - before;
+  };
+  const OpenStorage open;
+  static_cast<void>(kept_after_all(encrypted(open)));  // what other libraries make at their first use is none of this
+
+  for (const auto& [name, method] : methods) {
+    BOOST_TEST_INFO_SCOPE(name);
+    BOOST_TEST(kept_after_all(compressed(encrypted(open), method)) < 4'096U);
+    BOOST_TEST(kept_after_all(compressed(AnyStorage{encrypted(open)}, method)) < 4'096U);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_secret_costs_no_overwriting) {
-  // And the watch sees what is left.
+  // Which is known without an object. And the watch sees what is left.
+  static_assert(!CompressedBackend<OpenBackend>::keeps_secrets() && CompressedBackend<EncryptedBackend<OpenBackend>>::keeps_secrets());
+  static_assert(!detail::may_keep_secrets<OpenBackend>() && detail::may_keep_secrets<AnyBackend>());
   const OpenStorage open;
   BOOST_TEST(blocks_with_content_after(retrying(compressed(open, Lz4{}))) != 0U);
+  for (const auto& [name, method] : methods) {
+    BOOST_TEST_INFO_SCOPE(name);
+    BOOST_TEST(blocks_with_content_after(compressed(open, method)) != 0U);
+    BOOST_TEST(blocks_with_content_after(compressed(AnyStorage{open}, method)) != 0U);
+  }
   BOOST_TEST(blocks_with_content_after(checksummed(AnyStorage{compressed(open, Lz4{})})) != 0U);
   BOOST_TEST(blocks_with_content_after(tiered(compressed(open, Lz4{}), compressed(open, Lz4{}))) != 0U);
 }

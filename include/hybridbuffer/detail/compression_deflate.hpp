@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/content_memory.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <cstddef>
@@ -16,7 +17,8 @@ enum class DeflateWrapper : int { none = -15, zlib = 15, gzip = 31 };
 /// Threads: one at a time.
 class DeflateEngine {
  public:
-  DeflateEngine() noexcept = default;
+  /// `is_secret`: what the streams kept, their windows above all, is overwritten before it is given back.
+  explicit DeflateEngine(bool is_secret) noexcept : is_secret_{is_secret} {}
   DeflateEngine(const DeflateEngine&) = delete;
   DeflateEngine& operator=(const DeflateEngine&) = delete;
   ~DeflateEngine() {
@@ -52,7 +54,7 @@ class DeflateEngine {
     if (has_deflater_ && wrapper == wrapper_ && level == level_) return ::deflateReset(&deflater_) == Z_OK;
     if (has_deflater_) static_cast<void>(::deflateEnd(&deflater_));
     constexpr int standard_memory = 8;
-    deflater_ = {};
+    deflater_ = new_stream();
     has_deflater_ = ::deflateInit2(&deflater_, level, Z_DEFLATED, static_cast<int>(wrapper), standard_memory, Z_DEFAULT_STRATEGY) == Z_OK;
     wrapper_ = wrapper;
     level_ = level;
@@ -61,9 +63,17 @@ class DeflateEngine {
 
   [[nodiscard]] bool prepare_inflater(DeflateWrapper wrapper) noexcept {
     if (has_inflater_) return ::inflateReset2(&inflater_, static_cast<int>(wrapper)) == Z_OK;
-    inflater_ = {};
+    inflater_ = new_stream();
     has_inflater_ = ::inflateInit2(&inflater_, static_cast<int>(wrapper)) == Z_OK;
     return has_inflater_;
+  }
+
+  [[nodiscard]] z_stream new_stream() const noexcept {
+    z_stream stream{};
+    if (!is_secret_) return stream;
+    stream.zalloc = [](voidpf, uInt count, uInt bytes) -> voidpf { return SecretAllocation::make(std::size_t{count} * bytes); };
+    stream.zfree = [](voidpf, voidpf made) { SecretAllocation::give_back(made); };
+    return stream;
   }
 
   static void attach(z_stream& stream, std::span<const std::byte> in, std::span<std::byte> out) noexcept {
@@ -74,6 +84,7 @@ class DeflateEngine {
     stream.avail_out = static_cast<uInt>(out.size());
   }
 
+  bool is_secret_;
   z_stream deflater_{};
   z_stream inflater_{};
   bool has_deflater_ = false;

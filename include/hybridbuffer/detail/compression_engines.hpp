@@ -43,6 +43,10 @@ struct Compressor {
 /// Threads: one at a time.
 class CompressionEngines {
  public:
+  /// `is_secret`: that memory is overwritten before it is given back.
+  explicit CompressionEngines(bool is_secret = false) noexcept
+      : zstd_{is_secret}, lz4_{is_secret}, snappy_{is_secret}, deflate_{is_secret} {}
+
   /// Returns how many bytes of `out` it took; 0 when they do not suffice. Errors: `no_space` (memory), `io`; std::bad_alloc.
   [[nodiscard]] Result<std::size_t> compress(const Compressor& with, std::span<const std::byte> plain, std::span<std::byte> out) {
     switch (with.codec) {
@@ -90,11 +94,19 @@ class CompressionEngines {
 /// Threads: any number at once.
 class EnginePool {
  public:
-  EnginePool() : idle_(processors()) {}
+  /// `is_secret`: memory of engines is overwritten before it is given back.
+  explicit EnginePool(bool is_secret = false) : is_secret_{is_secret}, idle_(processors()) {}
   EnginePool(const EnginePool&) = delete;
   EnginePool& operator=(const EnginePool&) = delete;
-  ~EnginePool() {
-    for (auto& place : idle_) delete place.load(std::memory_order_acquire);
+  ~EnginePool() { give_back_idle(); }
+
+  /// Engines that are kept for as long as somebody uses the pool through what is returned. Errors: std::bad_alloc.
+  [[nodiscard]] static std::shared_ptr<EnginePool> while_used(std::shared_ptr<EnginePool> pool) {
+    EnginePool* const used = pool.get();
+    used->users_.fetch_add(1, std::memory_order_relaxed);
+    return {used, [owner = std::move(pool)](EnginePool* left) noexcept {
+              if (left->users_.fetch_sub(1, std::memory_order_acq_rel) == 1) left->give_back_idle();
+            }};
   }
 
   /// Runs `function(CompressionEngines&)` on some that no other thread uses meanwhile. Errors: std::bad_alloc.
@@ -127,7 +139,7 @@ class EnginePool {
       if (place.load(std::memory_order_relaxed) == nullptr) continue;
       if (Engines engines{place.exchange(nullptr, std::memory_order_acquire)}) return engines;
     }
-    return std::make_unique<CompressionEngines>();
+    return std::make_unique<CompressionEngines>(is_secret_);
   }
   void give_back(Engines engines) noexcept {
     for (auto& place : idle_) {
@@ -140,6 +152,12 @@ class EnginePool {
     }
   }
 
+  void give_back_idle() noexcept {
+    for (auto& place : idle_) delete place.exchange(nullptr, std::memory_order_acquire);
+  }
+
+  bool is_secret_;
+  std::atomic<std::size_t> users_{0};                   // that keep engines here
   std::vector<std::atomic<CompressionEngines*>> idle_;  // owned; null where there are none
 };
 

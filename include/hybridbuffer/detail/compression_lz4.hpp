@@ -1,11 +1,12 @@
 #pragma once
 
+#include <hybridbuffer/detail/content_memory.hpp>
 #include <hybridbuffer/error.hpp>
 
 #include <cstddef>
 #include <lz4.h>
 #include <lz4hc.h>
-#include <memory>
+#include <new>
 #include <span>
 
 namespace hybridbuffer::inline v0_1::detail {
@@ -15,6 +16,9 @@ namespace hybridbuffer::inline v0_1::detail {
 /// Threads: one at a time.
 class Lz4Engine {
  public:
+  /// `is_secret`: the state, which tells what repeats where, is overwritten before it is given back.
+  explicit Lz4Engine(bool is_secret) noexcept : is_secret_{is_secret} {}
+
   [[nodiscard]] static bool has_level(int level) noexcept { return level >= -65536 && level <= LZ4HC_CLEVEL_MAX; }
 
   /// Returns how many bytes of `out` it took; 0 when they do not suffice. Errors: std::bad_alloc.
@@ -42,16 +46,17 @@ class Lz4Engine {
   }
 
  private:
-  using State = std::unique_ptr<std::byte[]>;
   static constexpr int first_high_level = 3;
 
-  static void* made(State& state, int size) {
-    if (state == nullptr) state = std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(size));
+  [[nodiscard]] void* made(ContentMemory& state, int size) const {
+    if (state == nullptr) state = make_content_memory(static_cast<std::size_t>(size), is_secret_);
+    if (state == nullptr) throw std::bad_alloc{};
     return state.get();
   }
 
-  State state_;
-  State high_state_;
+  bool is_secret_;
+  ContentMemory state_;
+  ContentMemory high_state_;
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail

@@ -30,6 +30,30 @@ using ContentMemory = std::unique_ptr<std::byte[], ContentDeleter>;
   return ContentMemory{new (std::nothrow) std::byte[bytes], ContentDeleter{is_secret ? bytes : 0}};
 }
 
+/// Memory that a library keeps content in, for its allocation functions: it is always overwritten.
+struct SecretAllocation {
+  /// Returns: memory for anything; null when there is none.
+  [[nodiscard]] static void* make(std::size_t bytes) noexcept {
+    ContentMemory memory = make_content_memory(head_bytes + bytes, true);
+    if (memory == nullptr) return nullptr;
+    std::memcpy(memory.get(), &bytes, sizeof(bytes));
+    return memory.release() + head_bytes;
+  }
+  /// Gives back what make() returned.
+  static void give_back(void* made) noexcept {
+    if (made == nullptr) return;
+    std::byte* const memory = static_cast<std::byte*>(made) - head_bytes;
+    std::size_t bytes = 0;
+    std::memcpy(&bytes, memory, sizeof(bytes));
+    ContentDeleter{head_bytes + bytes}(memory);
+  }
+
+ private:
+  // The size stands before the memory: libraries do not say it when they give it back.
+  static constexpr std::size_t head_bytes = alignof(std::max_align_t);
+  static_assert(head_bytes >= sizeof(std::size_t));
+};
+
 /// What was written lately, kept to be written again: at most so many bytes, in no more memory than that.
 class KeptBytes {
  public:

@@ -92,8 +92,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities<Codec::is_
       if (!sink) return std::unexpected{std::move(sink).error()};
       if (*table == nullptr) return new_object<Appender>(std::move(*state), std::move(*sink));
       const FrameTable::Ends ends = (*table)->ends();
-      return Appender{std::move(*state), object_,          std::move(*table), FrameList{shape(), ends.size, ends.stored}, false,
-                      limit(),           std::move(*sink), gathers()};
+      return Appender{std::move(*state), object_,   std::move(*table),    FrameList{shape(), ends.size, ends.stored}, false, limit(),
+                      std::move(*sink),  gathers(), this->keeps_secrets()};
     });
   }
   /// The bytes of a chunk: extensions that begin at multiples of it go on in the same run of frames.
@@ -187,7 +187,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities<Codec::is_
       if (!room) return room;
       auto copy = make_inner_();
       if (!copy) return std::unexpected{std::move(copy).error()};
-      auto published = publish_through(*object_->codec, *source, *copy, destination, mode);
+      auto published = publish_through(*object_->codec, *source, *copy, destination, mode, this->keeps_secrets());
       if (!removed_copy(*copy)) {
         // Its destructor asks once more, and a store that does not answer then either keeps it: remove() asks again.
         static_cast<void>(
@@ -251,8 +251,8 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities<Codec::is_
   template <class Handle, class Sink>
   [[nodiscard]] Handle new_object(WriterState<NoObject> state, Sink sink) {
     auto table = std::make_shared<FrameTable>(shape(), object_->next_number());
-    return Handle{std::move(state), object_,         std::move(table), FrameList{shape(), 0, shape().header_bytes}, true,
-                  limit(true),      std::move(sink), gathers()};
+    return Handle{std::move(state), object_,   std::move(table),     FrameList{shape(), 0, shape().header_bytes}, true, limit(true),
+                  std::move(sink),  gathers(), this->keeps_secrets()};
   }
 
   template <class Change>
@@ -295,7 +295,7 @@ class FramedBackend : public ForwardedCapabilities<FramedCapabilities<Codec::is_
         if (shown != nullptr) {
           if (!object_->decide(candidates, shown)) continue;
           const auto& ends = shown == candidates.pending ? pending_ends : committed_ends;
-          return Handle{FramedView<Codec>{object_->codec, shown, ends}, std::move(*source)};
+          return Handle{FramedView<Codec>{object_->codec, shown, ends}, std::move(*source), this->keeps_secrets()};
         }
         // Unless somebody replaced it meanwhile, or is about to: then the store may show the other object before the table has it.
         if (object_->is_current(candidates) && (!candidates.awaits_answer || tries >= most_tries)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hybridbuffer/detail/content_memory.hpp>
 #include <hybridbuffer/detail/frame_list.hpp>
 #include <hybridbuffer/detail/frame_table.hpp>
 #include <hybridbuffer/error.hpp>
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -37,7 +39,7 @@ struct EncodedFrame {
 ///   read_header      the number back; `corrupted` when anything else in it differs from what write_header writes
 ///   encode           `plain` into `stored`, which has room for shape().overhead_bytes more and may hold anything behind what was made
 ///   decode           the other way; `corrupted` when `stored` is not what encode made of `plain.size()` bytes at this id
-///   is_secret        content is wiped from memory that is given back
+///   is_secret        what encode made shows no content; and content is wiped from memory that is given back, whatever is beneath
 ///
 /// Threads: any number at once, each with a history of its own.
 template <class C>
@@ -176,39 +178,31 @@ class FramedObject {
 };
 
 /// Memory for one frame, made at its first use; wiped before it is given back where content is secret.
-template <bool is_secret>
 class FrameMemory {
  public:
-  FrameMemory() noexcept = default;
-  FrameMemory(FrameMemory&& other) noexcept : bytes_{std::move(other.bytes_)}, size_{std::exchange(other.size_, 0)} {}
-  FrameMemory& operator=(FrameMemory&& other) noexcept {
-    if (this != &other) {
-      wipe();
-      bytes_ = std::move(other.bytes_);
-      size_ = std::exchange(other.size_, 0);
-    }
-    return *this;
-  }
-  ~FrameMemory() { wipe(); }
+  explicit FrameMemory(bool is_secret) noexcept : is_secret_{is_secret} {}
 
   /// The first `size` bytes. `size` is at most that of the first call. Errors: std::bad_alloc.
   [[nodiscard]] std::span<std::byte> first(std::size_t size, std::size_t capacity) {
     if (bytes_ == nullptr) {
-      bytes_ = std::make_unique_for_overwrite<std::byte[]>(capacity);
-      size_ = capacity;
+      bytes_ = make_content_memory(capacity, is_secret_);
+      if (bytes_ == nullptr) throw std::bad_alloc{};
     }
     return {bytes_.get(), size};
   }
+  void give_back() noexcept { bytes_.reset(); }
 
  private:
-  void wipe() noexcept {
-    if constexpr (is_secret) {
-      if (bytes_ != nullptr) ::explicit_bzero(bytes_.get(), size_);
-    }
-  }
+  ContentMemory bytes_;
+  bool is_secret_;
+};
 
-  std::unique_ptr<std::byte[]> bytes_;
-  std::size_t size_ = 0;
+/// What a handle holds of a frame. `is_secret`: the location keeps secrets, because its codec does or because the backend beneath does.
+template <frame_codec Codec>
+struct FrameBuffers {
+  explicit FrameBuffers(bool is_secret) noexcept : plain{is_secret}, stored{is_secret && !Codec::is_secret} {}
+  FrameMemory plain;
+  FrameMemory stored;  // encoded, which is content still, unless the codec itself keeps it secret
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail

@@ -16,10 +16,10 @@
 
 namespace hybridbuffer::inline v0_1::detail {
 
-/// Writes what `source` gives, in the form that the codec publishes.
+/// Writes what `source` gives, in the form that the codec publishes. `is_secret`: the location that gives it keeps secrets.
 /// Errors: those of `source` and of `sink`; std::bad_alloc.
 template <frame_codec Codec, hybridbuffer::reader Source, class Sink>
-[[nodiscard]] Result<void> write_published(const Codec& codec, Source& source, Sink& sink) {
+[[nodiscard]] Result<void> write_published(const Codec& codec, Source& source, Sink& sink, bool is_secret) {
   if constexpr (publishing_codec<Codec>) {
     if (codec.publishes_encoded()) {
       const auto read = [&](std::span<std::byte> out) {
@@ -28,7 +28,7 @@ template <frame_codec Codec, hybridbuffer::reader Source, class Sink>
       return codec.publish_encoded(read, [&](std::span<const std::byte> bytes) { return sink.write(bytes); });
     }
   }
-  FrameMemory<Codec::is_secret> memory;
+  FrameMemory memory{is_secret};
   const std::size_t chunk_bytes = codec.shape().chunk_bytes;
   const auto block = memory.first(chunk_bytes, chunk_bytes);
   for (;;) {
@@ -39,15 +39,15 @@ template <frame_codec Codec, hybridbuffer::reader Source, class Sink>
   }
 }
 
-/// Writes what `source` gives to `copy`, and publishes that.
+/// Writes what `source` gives to `copy`, and publishes that. `is_secret`: as write_published().
 /// Errors: those of `source` and of `copy`; std::bad_alloc.
 template <frame_codec Codec, hybridbuffer::reader Source, storage_backend Inner>
-[[nodiscard]] Result<void> publish_through(const Codec& codec, Source& source, Inner& copy, std::string_view destination,
-                                           PublishMode mode) {
+[[nodiscard]] Result<void> publish_through(const Codec& codec, Source& source, Inner& copy, std::string_view destination, PublishMode mode,
+                                           bool is_secret) {
   {
     auto sink = copy.create();
     if (!sink) return std::unexpected{std::move(sink).error()};
-    if (auto written = write_published(codec, source, *sink); !written) return written;
+    if (auto written = write_published(codec, source, *sink, is_secret); !written) return written;
     if (auto closed = sink->close(); !closed) return closed;
   }
   return copy.publish(destination, mode);

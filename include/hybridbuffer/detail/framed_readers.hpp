@@ -90,9 +90,9 @@ class FramedView {
 template <frame_codec Codec, reader Source>
 class FramedReader {
  public:
-  /// `source` stands behind the header.
-  FramedReader(FramedView<Codec> view, Source source)
-      : view_{std::move(view)}, source_{std::move(source)}, source_at_{view_.shape().header_bytes} {}
+  /// `source` stands behind the header. `is_secret`: the location keeps secrets.
+  FramedReader(FramedView<Codec> view, Source source, bool is_secret)
+      : view_{std::move(view)}, source_{std::move(source)}, source_at_{view_.shape().header_bytes}, frame_{is_secret} {}
 
   /// Errors: `corrupted`, and `bytes` then holds zeros; a frame that could not be verified stays so. `closed`, `no_space` (memory); those
   ///         of the source. The position stays.
@@ -140,7 +140,7 @@ class FramedReader {
     } else if (skip == 0 && count == frame.size) {
       if (auto decoded = load(frame, bytes.first(count)); !decoded) return std::unexpected{std::move(decoded).error()};
     } else {
-      const auto plain = plain_.first(frame.size, view_.shape().chunk_bytes);
+      const auto plain = frame_.plain.first(frame.size, view_.shape().chunk_bytes);
       if (plain_number_ != frame.number) {
         plain_number_ = 0;
         if (auto decoded = load(frame, plain); !decoded) return std::unexpected{std::move(decoded).error()};
@@ -154,7 +154,7 @@ class FramedReader {
 
   [[nodiscard]] Result<void> load(const Frame& frame, std::span<std::byte> plain) {
     const FrameShape shape = view_.shape();
-    const auto stored = stored_.first(frame.stored_size, shape.chunk_bytes + shape.overhead_bytes);
+    const auto stored = frame_.stored.first(frame.stored_size, shape.chunk_bytes + shape.overhead_bytes);
     if (auto fetched = fetch(frame, stored); !fetched) return fetched;
     auto decoded = view_.decode(frame, stored, plain);
     if (decoded) stored_number_ = 0;
@@ -184,7 +184,7 @@ class FramedReader {
       source_at_ = target;
     } else {
       // Frames between that were cut or discarded. `target` is never behind: without seek() the position only grows.
-      const auto scratch = stored_.first(0, view_.shape().chunk_bytes + view_.shape().overhead_bytes).data();
+      const auto scratch = frame_.stored.first(0, view_.shape().chunk_bytes + view_.shape().overhead_bytes).data();
       while (source_at_ < target) {
         const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(target - source_at_, view_.shape().chunk_bytes));
         if (auto skipped = fill_from_store({scratch, step}, [&](std::size_t, std::span<std::byte> rest) { return read_source(rest); });
@@ -222,11 +222,10 @@ class FramedReader {
   Source source_;
   std::uint64_t source_at_;
   std::uint64_t position_ = 0;
-  FrameMemory<false> stored_;
-  std::uint64_t stored_number_ = 0;  // of the frame of which `stored_` holds the first `stored_filled_` bytes; 0 for none
+  FrameBuffers<Codec> frame_;
+  std::uint64_t stored_number_ = 0;  // of the frame of which `frame_.stored` holds the first `stored_filled_` bytes; 0 for none
   std::size_t stored_filled_ = 0;
-  FrameMemory<Codec::is_secret> plain_;
-  std::uint64_t plain_number_ = 0;  // of the frame that `plain_` holds; 0 for none
+  std::uint64_t plain_number_ = 0;  // of the frame that `frame_.plain` holds; 0 for none
 };
 
 /// Delivers any window of the object.
@@ -237,8 +236,9 @@ class FramedReader {
 template <frame_codec Codec, reader_at Source>
 class FramedReaderAt {
  public:
-  FramedReaderAt(FramedView<Codec> view, Source source)
-      : view_{std::move(view)}, source_{std::move(source)}, kept_{std::make_unique<Kept>()} {}
+  /// `is_secret`: the location keeps secrets.
+  FramedReaderAt(FramedView<Codec> view, Source source, bool is_secret)
+      : view_{std::move(view)}, source_{std::move(source)}, is_secret_{is_secret}, kept_{std::make_unique<Kept>(is_secret)} {}
 
   /// Errors: `corrupted`, and `bytes` then holds zeros; the frame stays so. `closed`, `no_space` (memory); those of the source.
   [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) const {
@@ -269,9 +269,9 @@ class FramedReaderAt {
  private:
   // The last frame of which a part was wanted.
   struct Kept {
+    explicit Kept(bool is_secret) noexcept : frame{is_secret} {}
     std::mutex mutex;
-    FrameMemory<Codec::is_secret> plain;
-    FrameMemory<false> stored;
+    FrameBuffers<Codec> frame;
     std::uint64_t number = 0;
     bool end_was_checked = false;
   };
@@ -290,24 +290,24 @@ class FramedReaderAt {
     }
     const std::unique_lock lock{kept_->mutex, std::try_to_lock};
     if (lock) return read_part(*kept_, frame, skip, bytes.first(count));
-    Kept own;  // another thread is at it
+    Kept own{is_secret_};  // another thread is at it
     return read_part(own, frame, skip, bytes.first(count));
   }
 
   [[nodiscard]] Result<std::size_t> read_part(Kept& kept, const Frame& frame, std::size_t skip, std::span<std::byte> bytes) const {
     const FrameShape shape = view_.shape();
     if (kept.number == frame.number) {
-      std::memcpy(bytes.data(), kept.plain.first(frame.size, shape.chunk_bytes).data() + skip, bytes.size());
+      std::memcpy(bytes.data(), kept.frame.plain.first(frame.size, shape.chunk_bytes).data() + skip, bytes.size());
       return bytes.size();
     }
-    const auto stored = kept.stored.first(frame.stored_size, shape.chunk_bytes + shape.overhead_bytes);
+    const auto stored = kept.frame.stored.first(frame.stored_size, shape.chunk_bytes + shape.overhead_bytes);
     const auto read = [&](std::size_t at, std::span<std::byte> rest) { return source_.read_at(frame.stored_offset + at, rest); };
     if (auto filled = fill_from_store(stored, read); !filled) return std::unexpected{std::move(filled).error()};
     if (bytes.size() == frame.size) {
       if (auto decoded = view_.decode(frame, stored, bytes); !decoded) return std::unexpected{std::move(decoded).error()};
       return bytes.size();
     }
-    const auto plain = kept.plain.first(frame.size, shape.chunk_bytes);
+    const auto plain = kept.frame.plain.first(frame.size, shape.chunk_bytes);
     kept.number = 0;
     if (auto decoded = view_.decode(frame, stored, plain); !decoded) return std::unexpected{std::move(decoded).error()};
     kept.number = frame.number;
@@ -331,6 +331,7 @@ class FramedReaderAt {
   ReaderState state_;
   FramedView<Codec> view_;
   Source source_;
+  bool is_secret_;
   std::unique_ptr<Kept> kept_;  // null in a moved-from handle, where `state_` answers
 };
 

@@ -25,8 +25,9 @@ template <frame_codec Codec, writer Sink>
 class FramedWriter {
  public:
   /// Starts a new object, `table`, or extends the committed one: `added` says from where. `gathers`: the backend of `sink` declares it.
+  /// `is_secret`: the location keeps secrets.
   FramedWriter(WriterState<NoObject> state, std::shared_ptr<FramedObject<Codec>> object, std::shared_ptr<FrameTable> table, FrameList added,
-               bool is_new, std::uint64_t limit, Sink sink, bool gathers)
+               bool is_new, std::uint64_t limit, Sink sink, bool gathers, bool is_secret)
       : state_{std::move(state)},
         object_{std::move(object)},
         table_{std::move(table)},
@@ -34,6 +35,7 @@ class FramedWriter {
         sink_{std::move(sink)},
         gathers_{gathers},
         history_{table_->history()},
+        frame_{is_secret},
         needs_header_{is_new},
         is_new_{is_new},
         limit_{limit} {}
@@ -70,7 +72,7 @@ class FramedWriter {
         continue;
       }
       const auto part = bytes.first(std::min(bytes.size(), chunk - waiting_));
-      std::memcpy(plain_.first(chunk, chunk).data() + waiting_, part.data(), part.size());
+      std::memcpy(frame_.plain.first(chunk, chunk).data() + waiting_, part.data(), part.size());
       waiting_ += part.size();
       bytes = bytes.subspan(part.size());
       if (waiting_ == chunk) {
@@ -82,7 +84,7 @@ class FramedWriter {
 
   [[nodiscard]] Result<void> store_waiting() {
     const std::size_t size = std::exchange(waiting_, 0);
-    return store_frame(plain_.first(size, shape().chunk_bytes));
+    return store_frame(frame_.plain.first(size, shape().chunk_bytes));
   }
 
   [[nodiscard]] Result<void> store_frame(std::span<const std::byte> plain) {
@@ -111,7 +113,7 @@ class FramedWriter {
 
   [[nodiscard]] std::span<std::byte> stored_room() {
     const std::size_t all = shape().header_bytes + shape().chunk_bytes + shape().overhead_bytes;
-    return stored_.first(all, all);
+    return frame_.stored.first(all, all);
   }
 
   [[nodiscard]] Result<void> commit_sink() {
@@ -153,8 +155,8 @@ class FramedWriter {
 
   // Memory is given back with the commit, not with the handle.
   void release() noexcept {
-    plain_ = {};
-    stored_ = {};
+    frame_.plain.give_back();
+    frame_.stored.give_back();
   }
 
   WriterState<NoObject> state_;
@@ -164,9 +166,8 @@ class FramedWriter {
   Sink sink_;
   bool gathers_;
   EncodingHistory history_;
-  FrameMemory<Codec::is_secret> plain_;
-  FrameMemory<false> stored_;
-  std::size_t waiting_ = 0;  // bytes of `plain_`
+  FrameBuffers<Codec> frame_;
+  std::size_t waiting_ = 0;  // bytes of its content
   bool needs_header_;
   bool is_new_;
   std::uint64_t limit_;  // of the object's size

@@ -25,6 +25,12 @@ template <class B>
   else return false;
 }
 
+/// Whether some object of `B` may say so.
+template <class B>
+[[nodiscard]] consteval bool may_keep_secrets() {
+  return tells_secrecy_at_run_time<B> || always_keeps_secrets<B>();
+}
+
 /// What `backend` says; false where it says nothing.
 template <class B>
 [[nodiscard]] constexpr bool secrecy_of([[maybe_unused]] const B& backend) noexcept {

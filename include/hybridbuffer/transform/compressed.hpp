@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hybridbuffer/detail/framed_backend.hpp>
+#include <hybridbuffer/detail/secrecy.hpp>
 #include <hybridbuffer/error.hpp>
 #include <hybridbuffer/storage.hpp>
 #include <hybridbuffer/storage_warnings.hpp>
@@ -19,8 +20,8 @@ namespace hybridbuffer::inline v0_1 {
 /// A location whose object is stored compressed, in a location of `Inner`.
 ///
 /// Chunks are compressed each on its own, so any of them can be read without those before it. What was damaged, moved or brought back in
-/// the store reads as `corrupted`, and no decoder sees it. Keeps reader_at, seeker, append, shrink, discard, publish (of the
-/// content, as it is) and max_object_size where `Inner` has them.
+/// the store reads as `corrupted`, and no decoder sees it. Memory that held content is overwritten where `Inner` encrypts. Keeps reader_at,
+/// seeker, append, shrink, discard, publish (of the content, as it is) and max_object_size where `Inner` has them.
 template <storage_backend Inner>
 using CompressedBackend = detail::FramedBackend<CompressionCodec, Inner>;
 
@@ -29,7 +30,8 @@ using CompressedBackend = detail::FramedBackend<CompressionCodec, Inner>;
 ///     HybridBuffer logs{SegmentedMemory<>{}, SpillAt{8_MiB}, compressed(FileStorage{}, Zstd{.level = 3})};
 ///
 /// Link HybridBuffer::compression (zstd, lz4, snappy, zlib, xxHash).
-/// Copies share the codecs' memory: that of one codec for each thread that is at work, and at most as many kept as there are processors.
+/// Copies share the codecs' memory: that of one codec for each thread that is at work, and at most as many kept as there are processors,
+/// before backends that keep secrets only while there are locations.
 template <storage_factory Inner>
 class CompressedStorage {
  public:
@@ -38,7 +40,7 @@ class CompressedStorage {
       : inner_{std::make_shared<const Inner>(std::move(inner))},
         compressor_{detail::compressor_of(method)},
         options_{options},
-        shared_{std::make_shared<detail::CompressionShared>(method)} {}
+        shared_{std::make_shared<detail::CompressionShared>(method, detail::may_keep_secrets<backend_of_t<Inner>>())} {}
 
   /// Errors: `invalid_argument` for options out of range, `closed` after a move, `no_space` (memory); those of the storage beneath.
   /// Threads: any number at once.
@@ -52,8 +54,9 @@ class CompressedStorage {
     try {
       auto inner = inner_->create_backend();
       if (!inner) return std::unexpected{std::move(inner).error()};
-      return CompressedBackend<backend_of_t<Inner>>{std::make_shared<const CompressionCodec>(shared_, compressor_, options_.chunk_bytes),
-                                                    std::move(*inner), [storage = inner_] { return storage->create_backend(); }};
+      return CompressedBackend<backend_of_t<Inner>>{
+          std::make_shared<const CompressionCodec>(shared_, compressor_, options_.chunk_bytes, detail::secrecy_of(*inner)),
+          std::move(*inner), [storage = inner_] { return storage->create_backend(); }};
     } catch (const std::bad_alloc&) {
       return failure(errc::no_space, "make a compressed location", "out of memory");
     }

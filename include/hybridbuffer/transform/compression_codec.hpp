@@ -26,7 +26,9 @@ namespace detail {
 
 /// What compressing locations share: the codecs' memory, and what Auto has learnt.
 struct CompressionShared {
-  explicit CompressionShared(const CompressionMethod& method) {
+  /// `may_be_secret`: the backends beneath may keep secrets, all of them or some.
+  explicit CompressionShared(const CompressionMethod& method, bool may_be_secret = false)
+      : secret_pool{may_be_secret ? std::make_shared<EnginePool>(true) : nullptr} {
     if (const Auto* options = std::get_if<Auto>(&method)) {
       choice = std::make_unique<CompressionChoice>(options->store_bytes_per_second);
       if (options->clock != nullptr) clock = options->clock;
@@ -49,7 +51,15 @@ struct CompressionShared {
     return steady_clock() ^ reinterpret_cast<std::uintptr_t>(this);
   }
 
+  /// The engines of a location. What those of secret ones keep of content goes with the last of these locations.
+  /// Requires: `may_be_secret` was said if `is_secret`. Errors: std::bad_alloc.
+  [[nodiscard]] static std::shared_ptr<EnginePool> engines_of(const std::shared_ptr<CompressionShared>& shared, bool is_secret) {
+    if (is_secret) return EnginePool::while_used(shared->secret_pool);
+    return {shared, &shared->pool};
+  }
+
   EnginePool pool;
+  std::shared_ptr<EnginePool> secret_pool;
   std::uint64_t first_salt = random_salt();
   std::atomic<std::uint64_t> salts{0};
   std::unique_ptr<CompressionChoice> choice;  // of Auto; null for any other method
@@ -79,8 +89,14 @@ class CompressionCodec {
  public:
   static constexpr bool is_secret = false;
 
-  CompressionCodec(std::shared_ptr<detail::CompressionShared> shared, detail::Compressor compressor, std::size_t chunk_bytes) noexcept
-      : shared_{std::move(shared)}, compressor_{compressor}, chunk_bytes_{chunk_bytes}, header_{chunk_bytes, shared_->next_salt()} {}
+  /// `before_secret`: the backend beneath keeps secrets. Errors: std::bad_alloc.
+  CompressionCodec(std::shared_ptr<detail::CompressionShared> shared, detail::Compressor compressor, std::size_t chunk_bytes,
+                   bool before_secret = false)
+      : shared_{std::move(shared)},
+        pool_{detail::CompressionShared::engines_of(shared_, before_secret)},
+        compressor_{compressor},
+        chunk_bytes_{chunk_bytes},
+        header_{chunk_bytes, shared_->next_salt()} {}
 
   [[nodiscard]] detail::FrameShape shape() const noexcept {
     return {.header_bytes = detail::CompressedHeader::bytes,
@@ -113,7 +129,7 @@ class CompressionCodec {
     const auto frame = detail::CompressedFrame::open(header_.salt(), id, plain.size(), stored);
     if (!frame) return std::unexpected{frame.error()};
     if (!makes(frame->codec)) return failure(errc::corrupted, "decompress", "a codec that this location does not use");
-    return shared_->pool.with_engines([&](auto& engines) { return engines.decompress(frame->codec, frame->payload, plain); });
+    return pool_->with_engines([&](auto& engines) { return engines.decompress(frame->codec, frame->payload, plain); });
   }
 
  private:
@@ -150,7 +166,7 @@ class CompressionCodec {
     }
     const auto out = attempt.room.first(attempt.plain.size() - (attempt.plain.size() + 7) / 8);
     if (!out.empty()) {
-      const auto size = shared_->pool.with_engines([&](auto& engines) { return engines.compress(compressor, attempt.plain, out); });
+      const auto size = pool_->with_engines([&](auto& engines) { return engines.compress(compressor, attempt.plain, out); });
       if (!size) return std::unexpected{size.error()};
       done.bytes = *size;
       done.codec = *size == 0 ? detail::FrameCodec::raw : compressor.codec;
@@ -160,7 +176,7 @@ class CompressionCodec {
   }
 
   [[nodiscard]] Result<bool> sample_shrinks(const Attempt& attempt, const detail::Compressor& judge) const {
-    return shared_->pool.with_engines(
+    return pool_->with_engines(
         [&](auto& engines) { return detail::CompressionSample::shrinks(engines, judge, attempt.id.number, attempt.plain, attempt.room); });
   }
 
@@ -188,6 +204,7 @@ class CompressionCodec {
   }
 
   std::shared_ptr<detail::CompressionShared> shared_;
+  std::shared_ptr<detail::EnginePool> pool_;
   detail::Compressor compressor_;
   std::size_t chunk_bytes_;
   detail::CompressedHeader header_;

@@ -76,8 +76,8 @@ class EncryptedFileReader {
     out = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), size_ - offset)));
     try {
       const std::size_t chunk = codec_->shape().chunk_bytes;
-      detail::FrameMemory<true> sealed_memory;
-      detail::FrameMemory<true> plain_memory;
+      detail::FrameMemory sealed_memory{true};
+      detail::FrameMemory plain_memory{true};
       for (std::size_t done = 0; done < out.size();) {
         const std::uint64_t first = (offset + done) / chunk * chunk;
         const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(chunk, size_ - first));

@@ -81,8 +81,8 @@ class EncryptionCodec {
     if (auto written = write(std::span<const std::byte>{header}); !written) return written;
 
     const std::size_t most = chunk_bytes_ + detail::aead_tag_bytes;
-    detail::FrameMemory<is_secret> plain_memory;
-    detail::FrameMemory<is_secret> sealed_memory;
+    detail::FrameMemory plain_memory{is_secret};
+    detail::FrameMemory sealed_memory{is_secret};
     const auto plain = plain_memory.first(chunk_bytes_, chunk_bytes_);
     const auto sealed = sealed_memory.first(most, most);
     std::uint64_t length = 0;
