@@ -145,9 +145,9 @@ class RedisStore {
     options.window_bytes = std::max<std::size_t>(4 * options.chunk_bytes, 4096);
     options.retry.attempts = 1;  // each failure is to be seen; redis_fault_test.cpp has the retries
     using std::chrono::milliseconds;
-    // A server beside busy programs may not run for half a second.
+    // A server beside busy programs may not run for a second, and eight threads ask at once; the kit takes a deadline of at most 5 s.
     options.timeouts = {
-        .connect = milliseconds{1500}, .call = milliseconds{1500}, .operation = milliseconds{1800}, .cleanup = milliseconds{1500}};
+        .connect = milliseconds{2500}, .call = milliseconds{2500}, .operation = milliseconds{3000}, .cleanup = milliseconds{1500}};
     return options;
   }
   [[nodiscard]] const RedisStorage& storage() const noexcept { return storage_; }
@@ -215,7 +215,7 @@ class RedisHarness : public RedisStore {
  public:
   static constexpr std::string_view name = "RedisBackend";
   std::uint64_t chunk_size = std::uint64_t{64} * 1024;
-  static constexpr std::chrono::milliseconds op_deadline{4'000};
+  static constexpr std::chrono::milliseconds op_deadline{5'000};
 
   Result<RedisBackend> make_backend() { return storage().create_backend(); }
   Result<RedisStorage> make_storage() { return RedisStorage{options()}; }

@@ -161,11 +161,11 @@ class S3Store {
     options.part_bytes = options.range_bytes = part_bytes;
     options.retry.attempts = 1;  // each failure is to be seen; s3_fault_test.cpp has the retries
     using std::chrono::milliseconds;
-    options.timeouts = {.connect = milliseconds{700},
-                        .call = milliseconds{1'000},
-                        .low_speed = milliseconds{500},
-                        .operation = milliseconds{1'500},
-                        .cleanup = milliseconds{1'000}};
+    options.timeouts = {.connect = milliseconds{1'500},
+                        .call = milliseconds{2'000},
+                        .low_speed = milliseconds{1'000},
+                        .operation = milliseconds{2'500},
+                        .cleanup = milliseconds{1'500}};
     // Swift takes tens of milliseconds for a request and one request at a time: what eight threads ask for waits.
     if (is_swift()) {
       options.timeouts.call = milliseconds{3'000};
@@ -221,7 +221,7 @@ class S3Harness : public S3Store {
  public:
   static constexpr std::string_view name = "S3Backend";
   static constexpr std::uint64_t chunk_size = part_bytes;
-  std::chrono::milliseconds op_deadline{is_swift() ? 5'000 : 3'000};
+  std::chrono::milliseconds op_deadline{is_swift() ? 5'000 : 4'500};
 
   Result<S3Backend> make_backend() { return storage().create_backend(); }
   Result<S3Storage> make_storage() { return S3Storage{options()}; }
