@@ -83,7 +83,7 @@ class S3Store {
           made = servers::faults::answer(answer).on_request(fault.k);
         break;
       case error_after_effect:
-        if (fault.category == errc::unavailable || fault.category == errc::io) made = servers::faults::drop_reply().on_reply(fault.k);
+        if (fault.category == errc::unavailable) made = servers::faults::drop_reply().on_reply(fault.k);
         if (fault.category == errc::timeout) made = servers::faults::stall_after(0).on_reply(fault.k);
         break;
       case hang: {

@@ -134,7 +134,7 @@ class S3Waste {
     return {};
   }
 
-  static constexpr std::size_t most_returning = 64;
+  static constexpr std::size_t most_returning = 4;
 
   std::mutex lock_;
   Entries entries_;
