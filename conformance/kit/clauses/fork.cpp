@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -275,12 +276,22 @@ void children_of_a_quiet_parent(Context& c) {
   c.start_case();
   Scene scene{c};
   const auto stored = [&]() -> std::size_t { return c.hooks().stored_objects ? c.hooks().stored_objects() : 0; };
-  std::size_t before = stored();
+  // What the open writers have sent may still be on its way.
+  const auto settled = [&] {
+    std::size_t count = stored();
+    for (int looks = 0; looks < 50; ++looks) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+      if (const std::size_t now = stored(); now != std::exchange(count, now)) continue;
+      break;
+    }
+    return count;
+  };
+  std::size_t before = settled();
   const auto after = [&](std::string_view what) {
     c.check(stored() == before,
             "stored_objects() is " + std::to_string(stored()) + " after " + std::string{what} + ", and was " + std::to_string(before));
     scene.expect_untouched("the object after " + std::string{what});
-    before = stored();  // the open writers went on
+    before = settled();  // the open writers went on
   };
   for (int turn = 0; turn < 2; ++turn) {
     expect_nothing_wrong(c, wrong_in_child([&] { scene.destroy_all(turn); }, Ending::immediate),
