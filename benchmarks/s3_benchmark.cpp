@@ -267,9 +267,12 @@ void write_by_hand(benchmark::State& state) {
 
 // Through the library ------------------------------------------------------------------------------------------------------------
 
-const S3Storage& storage() {
-  static const S3Storage one{options()};
-  return one;
+enum class Digests { sha256_and_md5, sha256 };
+
+S3Storage storage(Digests digests) {
+  S3Options of_case = options();
+  of_case.content_md5 = digests == Digests::sha256_and_md5;
+  return S3Storage{of_case};
 }
 
 bool store(S3Backend& backend, std::size_t bytes) {
@@ -295,9 +298,10 @@ bool read_back(const S3Backend& backend, std::size_t bytes) {
 /// Whatever is loaded or kept from the first use on is not what a handle holds.
 bool warm_up(S3Backend& backend) { return store(backend, piece_bytes) && read_back(backend, piece_bytes); }
 
+template <Digests digests>
 void write_storage(benchmark::State& state) {
   const std::size_t bytes = volume(object_bytes);
-  auto backend = storage().create_backend();
+  auto backend = storage(digests).create_backend();
   if (!backend || !warm_up(*backend)) return state.SkipWithError("a call failed");
   conformance::PeakMemory peak;
   bench::measure(state, bytes, [&] { return store(*backend, bytes); });
@@ -335,12 +339,13 @@ void read_storage(benchmark::State& state) {
   state.counters["memory_MiB"] = static_cast<double>(peak.growth()) / mebibyte;
 }
 
-const bool s3_write =
-    bench::add({.name = "S3.write",
-                .rounds = 1,
-                .cases = {with_gateway("limit", write_by_hand<Payload::is_signed>),
-                          with_gateway("unsigned", write_by_hand<Payload::is_unsigned>), with_gateway("storage", write_storage)},
-                .is_on_the_clock = true});
+const bool s3_write = bench::add(
+    {.name = "S3.write",
+     .rounds = 1,
+     .cases = {with_gateway("limit", write_by_hand<Payload::is_signed>), with_gateway("unsigned", write_by_hand<Payload::is_unsigned>),
+               with_gateway("storage", write_storage<Digests::sha256_and_md5>),
+               with_gateway("without_md5", write_storage<Digests::sha256>)},
+     .is_on_the_clock = true});
 const bool s3_read = bench::add({.name = "S3.read",
                                  .rounds = 2,
                                  .cases = {with_gateway("limit", read_by_hand), with_gateway("storage", read_storage)},

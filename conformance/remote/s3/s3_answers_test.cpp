@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <servers/boost_test.hpp>
 #include <servers/fault_proxy.hpp>
@@ -28,6 +30,7 @@ BOOST_TEST_GLOBAL_FIXTURE(ServerTests);
 using Clock = std::chrono::steady_clock;
 
 const Bytes before = content(3 * part - 7);
+constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 
 void expect_nothing_left(Place& place, std::string_view what) {
   BOOST_TEST_CONTEXT(what) { BOOST_TEST(place.left() == 0U); }
@@ -79,6 +82,33 @@ BOOST_AUTO_TEST_CASE(a_byte_that_flips_on_the_way_into_the_store_is_sent_again) 
 
   BOOST_TEST(place.proxy.fired(armed) == 1U);
   BOOST_TEST((read_all(backend).value_or(Bytes{}) == before));
+}
+
+BOOST_AUTO_TEST_CASE(without_an_md5_the_store_finds_a_byte_that_flips_by_the_sha256_that_is_signed) {
+  Place place;
+  const auto count_md5 = [&] { return place.proxy.arm(faults::drop_reply().on_request(never).matching("content-md5: ")); };
+  S3Backend with_md5 = place.storage.create_backend().value();
+  const auto carried = count_md5();
+  BOOST_REQUIRE(store(with_md5, before));
+  BOOST_TEST(place.proxy.seen(carried) == 3U);
+  place.proxy.disarm();
+
+  place.options.content_md5 = false;
+  S3Backend backend = S3Storage{place.options}.create_backend().value();
+  for (const Bytes& bytes : {content(part / 2), before}) {  // one PUT, and parts
+    const auto carried_without = count_md5();
+    const auto armed = place.proxy.arm(faults::flip_byte(500).on_request(1).matching("PUT "));
+
+    BOOST_REQUIRE(store(backend, bytes));
+
+    BOOST_TEST(place.proxy.fired(armed) == 1U);
+    BOOST_TEST(place.proxy.seen(carried_without) == 0U);
+    BOOST_TEST((read_all(backend).value_or(Bytes{}) == bytes));
+    place.proxy.disarm();
+  }
+  BOOST_REQUIRE(backend.remove());
+  BOOST_REQUIRE(with_md5.remove());
+  expect_nothing_left(place, "after bodies without an MD5");
 }
 
 BOOST_AUTO_TEST_CASE(a_byte_that_flips_on_the_way_from_the_store_is_found_beneath_encrypted) {

@@ -84,16 +84,34 @@ BOOST_AUTO_TEST_CASE(ranges_begin_short_and_double_up_to_their_length) {
   auto reader = stored.backend.open().value();
   const auto asked = stored.count_ranges();
 
-  BOOST_TEST(reads(reader, bytes, 0, first));
+  BOOST_TEST(reads(reader, bytes, 0, first / 4));
   BOOST_TEST(stored.proxy.seen(asked) == 1U);
-  BOOST_TEST(reads(reader, bytes, first, bytes.size()));
+  BOOST_TEST(reads(reader, bytes, first / 4, bytes.size()));
   BOOST_TEST(stored.proxy.seen(asked) == 5U);
+}
+
+BOOST_AUTO_TEST_CASE(the_next_range_is_asked_for_while_the_first_is_read) {
+  constexpr std::size_t first = std::size_t{256} * 1024;
+  const Bytes bytes = content(first + 2 * first);
+  Stored stored{bytes, 4 * first};
+  auto reader = stored.backend.open().value();
+  BOOST_REQUIRE(reads(reader, bytes, 0, 10));
+
+  const auto held = stored.hold();
+  BOOST_TEST(reads(reader, bytes, 10, first / 2));
+  BOOST_CHECK_NO_THROW(stored.proxy.wait_until_fired(held, 1));
+  BOOST_TEST(stored.proxy.seen(held) == 1U);
+  stored.proxy.disarm();
+
+  BOOST_TEST(reads(reader, bytes, first / 2, bytes.size()));
 }
 
 BOOST_AUTO_TEST_CASE(as_many_ranges_as_are_allowed_are_under_way_while_a_reader_waits) {
   Stored stored;
   auto reader = stored.backend.open().value();
-  BOOST_REQUIRE(reads(reader, whole, 0, 10));  // and one that reads no further asks for no more
+  const auto asked = stored.count_ranges();
+  BOOST_REQUIRE(reads(reader, whole, 0, 10));
+  BOOST_TEST(stored.proxy.seen(asked) == 1U);  // who reads no further asks for no more
 
   const auto held = stored.hold();
   bool is_right = false;

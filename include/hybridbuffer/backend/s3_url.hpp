@@ -42,6 +42,7 @@ namespace hybridbuffer::inline v0_1 {
                 .count("parallel_parts", options.parallel_parts)
                 .size("range_bytes", options.range_bytes)
                 .count("parallel_ranges", options.parallel_ranges)
+                .flag("content_md5", options.content_md5)
                 .size("max_object_size", options.max_object_size)
                 .duration("connect_timeout", options.timeouts.connect)
                 .duration("call_timeout", options.timeouts.call)

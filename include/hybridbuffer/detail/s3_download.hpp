@@ -57,7 +57,8 @@ namespace hybridbuffer::inline v0_1::detail {
 }
 
 /// Ranges of an object in order, fetched before they are asked for once the reader is seen to go on: each range is twice as long as the
-/// one before, up to range_bytes, and from then on parallel_ranges are under way.
+/// one before, up to range_bytes. Until then as much is fetched ahead as twice what was read in order, from then on parallel_ranges are
+/// under way.
 class S3ReadAhead {
  public:
   S3ReadAhead(S3PlaceRef place, S3ObjectRef object) noexcept : place_{std::move(place)}, object_{std::move(object)} {}
@@ -85,7 +86,7 @@ class S3ReadAhead {
     if (!window.call.result) {
       auto failed = window.call.result;
       drop_all();
-      next_ = position_;
+      begin_ = next_ = position_;
       return std::unexpected{std::move(failed).error()};
     }
     const auto skip = static_cast<std::size_t>(position_ - window.offset);
@@ -99,6 +100,7 @@ class S3ReadAhead {
   struct Window {
     std::uint64_t offset = 0;
     std::size_t length = 0;
+    std::size_t capacity = 0;
     std::unique_ptr<std::byte[]> bytes;  // NOLINT(modernize-avoid-c-arrays): not initialised
     S3Call call;
   };
@@ -109,16 +111,18 @@ class S3ReadAhead {
     const std::uint64_t first = windows_.empty() ? next_ : windows_.front()->offset;
     if (position_ < first || position_ > next_) {
       drop_all();
-      next_ = position_;
+      begin_ = next_ = position_;
     }
     while (!windows_.empty() && position_ >= windows_.front()->offset + windows_.front()->length) {
       cancel(*windows_.front());
+      spare_ = std::move(windows_.front());
       windows_.pop_front();
     }
   }
   void drop_all() noexcept {
     for (auto& window : windows_) cancel(*window);
     windows_.clear();
+    spare_.reset();
     range_ = 0;
   }
   void cancel(Window& window) noexcept {
@@ -129,26 +133,47 @@ class S3ReadAhead {
   void fetch_ahead() {
     if (!lease_) lease_ = S3Lease{place_};
     const S3Options& options = place_->options();
-    const std::size_t most = range_ >= options.range_bytes ? options.parallel_ranges : 1;
-    while (next_ < object_->size && windows_.size() < std::max<std::size_t>(most, 1)) {
+    bool is_asked = false;
+    while (next_ < object_->size && is_too_little_ahead()) {
       range_ = std::min(range_ == 0 ? first_range : range_ * 2, options.range_bytes);
-      auto window = std::make_unique<Window>();
+      auto window = window_of(static_cast<std::size_t>(std::min<std::uint64_t>(range_, object_->size - next_)));
       window->offset = next_;
-      window->length = static_cast<std::size_t>(std::min<std::uint64_t>(range_, object_->size - next_));
-      window->bytes = std::make_unique_for_overwrite<std::byte[]>(window->length);  // NOLINT(modernize-avoid-c-arrays)
       window->call = range_call(*object_, next_, std::span{window->bytes.get(), window->length});
       windows_.push_back(std::move(window));
       lease_.engine().submit(*place_, windows_.back()->call);
       next_ += windows_.back()->length;
+      is_asked = true;
     }
+    if (next_ == object_->size) spare_.reset();
+    // What is submitted is sent when somebody drives, which nobody does as long as the first range is there.
+    if (is_asked) lease_.engine().poll(*place_);
+  }
+  [[nodiscard]] bool is_too_little_ahead() const noexcept {
+    if (windows_.empty()) return true;
+    if (position_ == begin_ || windows_.size() >= place_->options().parallel_ranges) return false;
+    return range_ >= place_->options().range_bytes || next_ - position_ < 2 * (position_ - begin_);
+  }
+  /// Memory that was used before has its pages.
+  [[nodiscard]] std::unique_ptr<Window> window_of(std::size_t length) {
+    auto window = std::exchange(spare_, {});
+    if (!window || window->capacity < length) {
+      window.reset();
+      window = std::make_unique<Window>();
+      window->bytes = std::make_unique_for_overwrite<std::byte[]>(length);  // NOLINT(modernize-avoid-c-arrays)
+      window->capacity = length;
+    }
+    window->length = length;
+    return window;
   }
 
   S3PlaceRef place_;
   S3ObjectRef object_;
   std::uint64_t position_ = 0;
-  std::uint64_t next_ = 0;  // where the range behind the last window begins
-  std::size_t range_ = 0;   // length of the last range; 0: nothing was read here
+  std::uint64_t begin_ = 0;  // where reading in order began
+  std::uint64_t next_ = 0;   // where the range behind the last window begins
+  std::size_t range_ = 0;    // length of the last range; 0: nothing was read here
   std::deque<std::unique_ptr<Window>> windows_{};
+  std::unique_ptr<Window> spare_{};  // was read to its end
   ProcessIdentity process_ = process_identity();
   S3Lease lease_{};  // last: its engine lets go of the calls first
 };

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -32,7 +33,9 @@ using S3ObjectRef = std::shared_ptr<const S3Object>;
 /// The bytes of a part, with their digests. Grows as it is filled: an object of ten bytes takes 64 KiB.
 class S3PartBytes {
  public:
-  explicit S3PartBytes(std::size_t most) : most_{most} {}
+  S3PartBytes(std::size_t most, bool has_md5) : most_{most} {
+    if (has_md5) md5_.emplace(::EVP_md5());
+  }
   S3PartBytes(S3PartBytes&&) = delete;
   S3PartBytes& operator=(S3PartBytes&&) = delete;
   ~S3PartBytes() { std::free(data_); }
@@ -48,20 +51,20 @@ class S3PartBytes {
     std::memcpy(data_ + size_, bytes.data(), count);
     size_ += count;
     sha256_.add(bytes.first(count));
-    md5_.add(bytes.first(count));
+    if (md5_) md5_->add(bytes.first(count));
     return count;
   }
   void clear() noexcept {
     size_ = 0;
     sha256_.restart();
-    md5_.restart();
+    if (md5_) md5_->restart();
   }
   /// Sets the digests of a request with these bytes. `md5`: raw, empty where there is no MD5. Once.
   void sign(S3Call& call, std::string& md5) {
     Sha256 sha256{};
     Md5 digest{};
     if (sha256_.finish(sha256)) call.request.body_digest = s3_hex(sha256);
-    if (md5_.finish(digest)) {
+    if (md5_ && md5_->finish(digest)) {
       call.request.headers.emplace_back("content-md5", base64_of(digest));
       call.expected_md5 = s3_hex(digest);
       md5.assign(digest.begin(), digest.end());
@@ -85,7 +88,7 @@ class S3PartBytes {
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
   S3Digest<32> sha256_{::EVP_sha256()};
-  S3Digest<16> md5_{::EVP_md5()};
+  std::optional<S3Digest<16>> md5_{};
 };
 
 /// The bytes of one object on their way into the store: a single PUT when they fit into a part, else parts, several under way at once.
@@ -107,7 +110,7 @@ class S3Upload {
       if (filling_ && filling_->bytes.room() == 0) {
         if (auto sent = send_part(); !sent) return sent;
       }
-      if (!filling_) filling_ = free_.empty() ? std::make_unique<Part>(options().part_bytes) : take_free();
+      if (!filling_) filling_ = free_.empty() ? std::make_unique<Part>(options()) : take_free();
       const std::size_t count = filling_->bytes.take(bytes);
       bytes = bytes.subspan(count);
       size_ += count;
@@ -161,7 +164,7 @@ class S3Upload {
 
  private:
   struct Part {
-    explicit Part(std::size_t most) : bytes{most} {}
+    explicit Part(const S3Options& options) : bytes{options.part_bytes, options.content_md5} {}
     S3PartBytes bytes;
     S3Call call{};
     std::size_t number = 0;  // from 0
