@@ -29,7 +29,7 @@ double median_of(const std::vector<Figures>& runs, Value value) {
 /// Each composition with each threshold under which it stays within the load's memory: a chunk beside what the threshold allows, and the
 /// read-ahead.
 std::vector<Candidate> candidates_for(const Load& load) {
-  constexpr std::array<std::uint64_t, 6> thresholds{mebibyte / 4,  2 * mebibyte,   16 * mebibyte,
+  constexpr std::array<std::uint64_t, 7> thresholds{mebibyte / 4,  mebibyte / 2,   2 * mebibyte,   16 * mebibyte,
                                                     64 * mebibyte, 256 * mebibyte, 1024 * mebibyte};
   constexpr std::uint64_t read_ahead = mebibyte / 16;
   std::vector<Candidate> all;
