@@ -71,6 +71,22 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(every_append_drop_and_truncate_at_every_size_leave
   }
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_window_stays_the_same_until_a_commit_whatever_is_asked_for, ModelType, AllModels) {
+  auto memory = ModelType::make();
+  for (int round = 0; round < 3; ++round) {
+    const std::span<std::byte> first = memory.prepare(1);
+    if (first.empty()) break;  // full
+    first.back() = content_at(1);
+
+    const std::span<std::byte> second = memory.prepare(first.size() + 100);
+
+    BOOST_REQUIRE((second.data() == first.data()));
+    BOOST_TEST(second.size() == first.size());
+    BOOST_TEST((second.back() == content_at(1)));
+    memory.commit(1);
+  }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(removing_everything_gives_the_memory_back, ModelType, AllModels) {
   if constexpr (requires { ModelType::Memory::max_size; }) {
     BOOST_TEST_MESSAGE("skipped: a policy with max_size holds its memory in the object");
