@@ -78,6 +78,21 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(cleared_chunks_come_back_at_the_next_fill, ModelTy
   BOOST_TEST(ChunkPool::pooled_bytes() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(the_pool_of_a_new_thread_holds_all_that_its_limit_allows, ModelType, ChunkSizes) {
+  for (const std::size_t chunks : {1U, 3U}) {
+    ChunkPool::set_limit(chunks * ModelType::unit);
+    std::size_t pooled = 0;
+    std::thread{[&] {
+      auto memory = ModelType::make();
+      append_content(memory, 0, 50 * ModelType::unit);
+      memory.clear();
+      pooled = ChunkPool::pooled_bytes();
+    }}.join();
+
+    BOOST_TEST(pooled == chunks * ModelType::unit);
+  }
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(dropped_and_truncated_chunks_go_to_the_pool_one_by_one, ModelType, ChunkSizes) {
   constexpr std::size_t unit = ModelType::unit;
   auto memory = ModelType::make();

@@ -84,6 +84,19 @@ BOOST_AUTO_TEST_CASE(a_small_buffer_in_segmented_memory_needs_one_chunk_and_no_t
   BOOST_TEST(allocations_of(live_and_die) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_table_of_64_kib_outlives_clear) {
+  SegmentedMemory<16> memory;
+  const auto fill_and_clear = [&] {
+    append_content(memory, 0, std::size_t{16} * 64 * 1024 / sizeof(void*));
+    memory.clear();
+  };
+  fill_and_clear();
+
+  BOOST_TEST(allocations_of(fill_and_clear) == 0U);
+  memory = SegmentedMemory<16>{};
+  ChunkPool::trim();
+}
+
 BOOST_AUTO_TEST_CASE(a_large_table_goes_back_at_clear) {
   SegmentedMemory<16> memory;
   const std::uint64_t before = AllocationCounters::live_bytes.load();
