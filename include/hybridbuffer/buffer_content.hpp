@@ -414,9 +414,7 @@ class BufferContent {
   class WindowBeyondGrant {
    public:
     explicit WindowBeyondGrant(BufferContent& content) noexcept
-        : content_{content},
-          size_before_{content.size()},
-          is_reserved_{content.tail_.size() == 0 && (content.room() != 0 || content.tail_.window_room() != 0)} {}
+        : content_{content}, size_before_{content.size()}, is_reserved_{content.tail_.size() == 0 && content.room() != 0} {}
     WindowBeyondGrant(const WindowBeyondGrant&) = delete;
     WindowBeyondGrant& operator=(const WindowBeyondGrant&) = delete;
     ~WindowBeyondGrant() {
