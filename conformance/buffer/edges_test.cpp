@@ -12,6 +12,7 @@
 #include <hybridbuffer/spill/never_spill.hpp>
 #include <hybridbuffer/spill/overlapped.hpp>
 
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstddef>
@@ -154,6 +155,37 @@ class IdleTransfers {
 
  private:
   FileBackend inner_;
+};
+
+constexpr const char* directory = "/var/tmp";  // a file system within which the kernel can copy
+
+/// Files of at most 1000 bytes, into which the kernel moves bytes.
+class BoundedFiles {
+ public:
+  BoundedFiles() : inner_{FileStorage{{.directory = directory}}.create_backend().value()} {}
+  [[nodiscard]] static constexpr Capabilities capabilities() noexcept {
+    return {Capability::append, Capability::transfer, Capability::gather, Capability::max_object_size};
+  }
+  [[nodiscard]] static std::uint64_t max_object_size() noexcept { return 1000; }
+  [[nodiscard]] auto create() { return inner_.create(); }
+  [[nodiscard]] auto append() { return inner_.append(); }
+  [[nodiscard]] auto open() const { return inner_.open(); }
+  [[nodiscard]] auto remove() { return inner_.remove(); }
+  [[nodiscard]] auto transfer_to(int descriptor, std::uint64_t offset, std::uint64_t count) const {
+    return inner_.transfer_to(descriptor, offset, count);
+  }
+  [[nodiscard]] auto transfer_from(int descriptor, std::uint64_t count) {
+    auto taken = inner_.transfer_from(descriptor, count);
+    size_ += taken.value_or(0);
+    largest = std::max(largest, size_);
+    return taken;
+  }
+
+  static inline std::uint64_t largest = 0;  // that was moved into one
+
+ private:
+  FileBackend inner_;
+  std::uint64_t size_ = 0;
 };
 
 /// A worker that the system gives no thread.
@@ -363,8 +395,7 @@ BOOST_AUTO_TEST_CASE(a_descriptor_without_bytes_stores_nothing) {
 BOOST_AUTO_TEST_CASE(what_the_kernel_does_not_move_is_copied) {
   HybridBuffer<SegmentedMemory<64>, AlwaysSpill, IdleTransfers> buffer;
   const Bytes content = pattern(300);
-  const OwnedDescriptor source{::memfd_create("source", MFD_CLOEXEC)};
-  BOOST_REQUIRE(::pwrite(source.number(), content.data(), content.size(), 0) == std::ssize(content));
+  const OwnedDescriptor source = make_memory_file(content);
 
   BOOST_TEST(buffer.read_from(source.number(), 100).value_or(0) == 100U);  // into a new location
   BOOST_TEST(buffer.read_from(source.number()).value_or(0) == 200U);       // behind what is stored
@@ -378,6 +409,18 @@ BOOST_AUTO_TEST_CASE(what_the_kernel_does_not_move_is_copied) {
   Bytes written(content.size());
   BOOST_TEST(::pread(sink.number(), written.data(), written.size(), 0) == std::ssize(written));
   BOOST_TEST(same(written, content));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_kernel_moves_goes_into_as_many_objects_as_it_needs) {
+  HybridBuffer<SegmentedMemory<64>, AlwaysSpill, BoundedFiles> buffer;
+  const Bytes content = pattern(2'700);
+  const OwnedDescriptor source = make_file(content, directory);
+
+  for (const std::uint64_t count : {700U, 900U, 1'100U}) BOOST_TEST(buffer.read_from(source.number(), count).value_or(0) == count);
+
+  BOOST_TEST(BoundedFiles::largest == 1000U);
+  BOOST_TEST(buffer.stats().locations == 3U);
+  BOOST_TEST(holds(buffer, content));
 }
 
 BOOST_AUTO_TEST_CASE(without_a_thread_to_be_had_the_buffer_stores_by_itself) {
