@@ -157,12 +157,12 @@ class IdleTransfers {
   FileBackend inner_;
 };
 
-constexpr const char* directory = "/var/tmp";  // a file system within which the kernel can copy
+constexpr const char* one_file_system = "/var/tmp";  // within which the kernel can copy
 
 /// Files of at most 1000 bytes, into which the kernel moves bytes.
 class BoundedFiles {
  public:
-  BoundedFiles() : inner_{FileStorage{{.directory = directory}}.create_backend().value()} {}
+  BoundedFiles() : inner_{FileStorage{{.directory = one_file_system}}.create_backend().value()} {}
   [[nodiscard]] static constexpr Capabilities capabilities() noexcept {
     return {Capability::append, Capability::transfer, Capability::gather, Capability::max_object_size};
   }
@@ -342,7 +342,7 @@ BOOST_AUTO_TEST_CASE(a_code_point_that_goes_on_where_the_object_is_damaged_is_an
   HybridBuffer<SegmentedMemory<64>, AlwaysSpill, SnapshotReaderAt> buffer;
   Bytes content(65536, std::byte{'a'});
   content.back() = std::byte{0xE2};
-  for (const unsigned char unit : {0x82, 0xAC}) content.push_back(std::byte{unit});
+  content.insert(content.end(), {std::byte{0x82}, std::byte{0xAC}});
   BOOST_REQUIRE(buffer.append(content));
   BOOST_REQUIRE(buffer.get());
   BOOST_REQUIRE(buffer.seek(65535));
@@ -414,7 +414,7 @@ BOOST_AUTO_TEST_CASE(what_the_kernel_does_not_move_is_copied) {
 BOOST_AUTO_TEST_CASE(what_the_kernel_moves_goes_into_as_many_objects_as_it_needs) {
   HybridBuffer<SegmentedMemory<64>, AlwaysSpill, BoundedFiles> buffer;
   const Bytes content = pattern(2'700);
-  const OwnedDescriptor source = make_file(content, directory);
+  const OwnedDescriptor source = make_file(content, one_file_system);
 
   for (const std::uint64_t count : {700U, 900U, 1'100U}) BOOST_TEST(buffer.read_from(source.number(), count).value_or(0) == count);
 
