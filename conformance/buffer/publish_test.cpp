@@ -118,6 +118,22 @@ BOOST_AUTO_TEST_CASE(what_was_discarded_is_not_published_and_the_rest_is_copied_
   }
 }
 
+BOOST_AUTO_TEST_CASE(more_than_is_copied_at_once_is_copied_byte_for_byte) {
+  const Bytes bytes = pattern(700'001);
+  auto stored = buffer(1'000);
+  BOOST_REQUIRE(stored.append(bytes).has_value());
+  BOOST_REQUIRE(stored.append(pattern(100, 9)).has_value());
+  BOOST_REQUIRE(stored.seek(3).has_value());
+  BOOST_REQUIRE(stored.discard_read().has_value());
+
+  BOOST_REQUIRE(stored.publish(file("long")).has_value());
+
+  Bytes expected(bytes.begin() + 3, bytes.end());
+  const Bytes tail = pattern(100, 9);
+  expected.insert(expected.end(), tail.begin(), tail.end());
+  BOOST_TEST((content_of(file("long")) == expected));
+}
+
 BOOST_AUTO_TEST_CASE(several_objects_are_published_as_one) {
   const Bytes bytes = pattern(100);
   HybridBuffer parts{SpillAt{7}, FileStorage{{.directory = place.path(), .max_bytes = 30}}};
