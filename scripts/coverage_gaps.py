@@ -52,6 +52,8 @@ class Report:
                     self.lines[key] = self.lines.get(key, 0.0) + count(line[2])
 
     def print(self):
+        # A comment between two regions of code counts as a line of the region that is not there.
+        self.lines = {key: taken for key, taken in self.lines.items() if not (self.texts[key] or "//").startswith(("//", "#"))}
         lines = sorted(key for key, taken in self.lines.items() if taken == 0)
         sides = [
             (key, side) for key in sorted(self.branches) for side, taken in zip(("true", "false"), self.branches[key]) if taken == 0

@@ -3,6 +3,7 @@
 #include "descriptors.hpp"
 #include "odd_backends.hpp"
 
+#include <hybridbuffer/backend/any.hpp>
 #include <hybridbuffer/backend/file.hpp>
 #include <hybridbuffer/backend/memory.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -188,6 +190,79 @@ class BoundedFiles {
   std::uint64_t size_ = 0;
 };
 
+/// Takes nothing, and gives nothing, while it is told to.
+class RefusingBackend {
+ public:
+  using Writer = MemoryBackend::Writer;
+  struct Reader {
+    MemoryBackend::Reader inner;
+    [[nodiscard]] Result<std::size_t> read(std::span<std::byte> out) {
+      if (gives_nothing) return failure(errc::io, "read");
+      return inner.read(out);
+    }
+  };
+  [[nodiscard]] static constexpr Capabilities capabilities() noexcept { return {Capability::append, Capability::gather}; }
+  [[nodiscard]] Result<Writer> create() {
+    if (takes_nothing) return failure(errc::no_space, "create");
+    return inner_.create();
+  }
+  [[nodiscard]] Result<Writer> append() {
+    if (takes_nothing) return failure(errc::no_space, "append");
+    return inner_.append();
+  }
+  [[nodiscard]] Result<Reader> open() const {
+    auto opened = inner_.open();
+    if (!opened) return std::unexpected{opened.error()};
+    return Reader{std::move(*opened)};
+  }
+  [[nodiscard]] Result<void> remove() { return inner_.remove(); }
+
+  static inline std::atomic<bool> takes_nothing{false};
+  static inline std::atomic<bool> gives_nothing{false};
+
+ private:
+  MemoryBackend inner_;
+};
+
+/// 110 bytes: 50 are stored, 50 wait because the worker could not store them, 10 are in memory behind them.
+struct FailedFlight {
+  FailedFlight() {
+    BOOST_REQUIRE(buffer.append(std::span{content}.first(50)));
+    BOOST_REQUIRE(buffer.spill());
+    RefusingBackend::takes_nothing = true;
+    BOOST_REQUIRE(buffer.append(std::span{content}.subspan(50, 50)));
+    BOOST_REQUIRE(buffer.append(std::span{content}.subspan(100)));
+  }
+  FailedFlight(const FailedFlight&) = delete;
+  FailedFlight& operator=(const FailedFlight&) = delete;
+  ~FailedFlight() { RefusingBackend::takes_nothing = RefusingBackend::gives_nothing = false; }
+
+  /// The content from `begin` to `end`, now and when the storage takes it.
+  void expect(std::size_t begin, std::size_t end) {
+    const Bytes expected(content.begin() + static_cast<std::ptrdiff_t>(begin), content.begin() + static_cast<std::ptrdiff_t>(end));
+    BOOST_TEST(holds(buffer, expected));
+    RefusingBackend::takes_nothing = false;
+    const auto told = buffer.spill();  // once, what kept the worker from storing, unless nothing of that is left
+    if (!told) BOOST_TEST((told.error() == errc::no_space));
+    BOOST_TEST(buffer.spill().has_value());
+    BOOST_TEST(buffer.stats().in_memory == 0U);
+    BOOST_TEST(holds(buffer, expected));
+  }
+
+  const Bytes content = pattern(110);
+  HybridBuffer<SegmentedMemory<64>, Overlapped<SpillAt>, RefusingBackend> buffer{Overlapped{SpillAt{100}}};
+};
+
+/// As SegmentedMemory<64>, whose first refusal is an exception.
+struct Thrown {};
+struct ThrowingMemory : SegmentedMemory<64> {
+  static inline bool throws = false;
+  [[nodiscard]] std::span<std::byte> prepare(std::size_t n) {
+    if (std::exchange(throws, false)) throw Thrown{};
+    return SegmentedMemory<64>::prepare(n);
+  }
+};
+
 /// A worker that the system gives no thread.
 struct NoThread {
   void start(void (*)(void*) noexcept, void*) { throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again)}; }
@@ -224,6 +299,45 @@ BOOST_AUTO_TEST_CASE(a_buffer_that_is_assigned_to_itself_stays_as_it_is) {
   Bytes rest(content.size() - 11);
   BOOST_TEST(reader.read(rest).value_or(0) == rest.size());
   BOOST_TEST(same(rest, std::span{content}.subspan(11)));
+}
+
+using Parts = std::tuple<MemoryTail<SegmentedMemory<64>>, ExtentList<MemoryBackend>, StoredExtents<MemoryBackend>,
+                         OverlappedExtents<SegmentedMemory<64>, MemoryBackend, detail::BackgroundWorker>,
+                         BufferContent<SegmentedMemory<64>, SpillAt, MemoryBackend, MemoryStorage>>;
+BOOST_AUTO_TEST_CASE_TEMPLATE(a_part_of_a_buffer_that_is_assigned_to_itself_stays_as_it_is, Part, Parts) {
+  Part part;
+  if constexpr (requires { part.append(pattern(70), 100); }) BOOST_REQUIRE(part.append(pattern(70), 100));
+  else if constexpr (requires { part.append(pattern(70)); }) BOOST_REQUIRE(part.append(pattern(70)));
+  auto& same_part = part;
+
+  part = std::move(same_part);
+
+  if constexpr (requires { part.size(); }) BOOST_TEST(part.size() == 70U);
+  else BOOST_TEST(part.end() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(memory_takes_nothing_beyond_its_limit) {
+  MemoryTail<SegmentedMemory<64>> tail;
+  BOOST_REQUIRE(tail.append(pattern(10), 10));
+
+  BOOST_TEST(!tail.append(pattern(1), 10));
+  BOOST_TEST(!tail.append(pattern(1), 5));
+  BOOST_TEST(!tail.append(pattern(100), 100));
+
+  BOOST_TEST(tail.size() == 10U);
+}
+
+BOOST_AUTO_TEST_CASE(memory_that_throws_when_it_is_reserved_leaves_the_content_and_no_grant) {
+  HybridBuffer<ThrowingMemory, SpillAt> buffer{SpillAt{1000}};
+  BOOST_REQUIRE(buffer.append(pattern(60)));
+  ThrowingMemory::throws = true;
+
+  BOOST_CHECK_THROW(buffer.reserve(500), Thrown);
+
+  BOOST_TEST(buffer.room() == 0U);
+  BOOST_TEST(holds(buffer, pattern(60)));
+  BOOST_REQUIRE(buffer.append(pattern(400, 60)));
+  BOOST_TEST(holds(buffer, pattern(460)));
 }
 
 BOOST_AUTO_TEST_CASE(a_grant_beyond_any_size_is_no_limit) {
@@ -323,6 +437,19 @@ BOOST_AUTO_TEST_CASE(a_backend_that_says_it_read_more_than_fits_is_corrupted) {
 
   BOOST_REQUIRE(!count);
   BOOST_TEST((count.error() == errc::corrupted), count.error().message());
+}
+
+BOOST_AUTO_TEST_CASE(a_location_of_which_nearly_all_was_cut_is_not_extended_for_ever) {
+  HybridBuffer<SegmentedMemory<64>, AlwaysSpill, RefusingBackend> buffer;  // it cannot shrink
+  BOOST_REQUIRE(buffer.append(Bytes(std::size_t{66} << 20U)));
+  BOOST_REQUIRE(buffer.truncate(1));
+
+  BOOST_REQUIRE(buffer.append(pattern(10)));
+  BOOST_TEST(buffer.stats().locations == 1U);  // as much again might have come
+  BOOST_REQUIRE(buffer.append(pattern(10)));
+
+  BOOST_TEST(buffer.stats().locations == 2U);
+  BOOST_TEST(buffer.size() == 21U);
 }
 
 BOOST_AUTO_TEST_CASE(a_backend_whose_objects_hold_nothing_takes_nothing) {
@@ -431,6 +558,44 @@ BOOST_AUTO_TEST_CASE(without_a_thread_to_be_had_the_buffer_stores_by_itself) {
   BOOST_REQUIRE(buffer.spill());
 
   BOOST_TEST(buffer.stats().stored == 300U);
+  BOOST_TEST(holds(buffer, content));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_worker_could_not_store_is_cut_and_discarded_like_the_rest) {
+  for (const std::size_t size : {0U, 30U, 50U, 51U, 70U, 100U, 105U}) {
+    FailedFlight failed;
+    BOOST_REQUIRE(failed.buffer.truncate(size));
+    failed.expect(0, size);
+  }
+  for (const std::size_t offset : {30U, 50U, 51U, 70U, 100U, 105U, 110U}) {
+    FailedFlight failed;
+    BOOST_REQUIRE(failed.buffer.seek(static_cast<std::int64_t>(offset)));
+    BOOST_REQUIRE(failed.buffer.discard_read());
+    BOOST_TEST(failed.buffer.first_offset() == offset);
+    failed.expect(offset, 110);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(beside_a_worker_too_stored_bytes_that_cannot_be_read_are_an_error) {
+  FailedFlight failed;
+  RefusingBackend::gives_nothing = true;
+  Bytes all(110);
+
+  const auto count = failed.buffer.read_at(0, all);
+
+  BOOST_REQUIRE(!count);
+  BOOST_TEST((count.error() == errc::io));
+  RefusingBackend::gives_nothing = false;
+  failed.expect(0, 110);
+}
+
+BOOST_AUTO_TEST_CASE(a_backend_that_cannot_move_bytes_inside_the_kernel_after_all_gets_them_copied) {
+  HybridBuffer buffer{SegmentedMemory<64>{}, AlwaysSpill{}, AnyStorage{InPlaceStorage<RefusingBackend>{}}};
+  const Bytes content = pattern(300);
+  const OwnedDescriptor source = make_memory_file(content);
+
+  BOOST_TEST(buffer.read_from(source.number()).value_or(0) == 300U);
+
   BOOST_TEST(holds(buffer, content));
 }
 

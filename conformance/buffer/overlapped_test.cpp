@@ -5,6 +5,7 @@
 
 #include <hybridbuffer/backend/memory.hpp>
 #include <hybridbuffer/hybrid_buffer.hpp>
+#include <hybridbuffer/mapped_reader.hpp>
 #include <hybridbuffer/spill/capped.hpp>
 #include <hybridbuffer/spill/overlapped.hpp>
 #include <hybridbuffer/spill/shared_budget.hpp>
@@ -23,6 +24,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -390,6 +392,9 @@ BOOST_AUTO_TEST_CASE(a_forked_child_neither_waits_for_the_spill_nor_disturbs_it)
   BOOST_REQUIRE(grow(*buffer, 300).has_value());
   BOOST_REQUIRE(buffer->spill().has_value());
   put_in_flight(*buffer, gate);
+  MappedReader reader{*buffer};
+  BOOST_REQUIRE(reader.seek(850).has_value());
+  BOOST_REQUIRE(reader.peek().has_value());  // memory, of which a child has a copy
 
   const int failed = first_failure_in_forked_child([&](auto&& holds) {
     const auto refused = grow(*buffer, 2000);
@@ -397,6 +402,14 @@ BOOST_AUTO_TEST_CASE(a_forked_child_neither_waits_for_the_spill_nor_disturbs_it)
     std::array<std::byte, 10> out{};
     const auto read = buffer->read_at(0, out);
     holds(!read.has_value() && read.error() == errc::closed);
+    const auto shown = reader.peek();
+    holds(shown.has_value() && !shown->empty() && shown->front() == stream_bytes(850, 1).front());
+    holds(reader.seek(0).has_value());
+    const auto stored = reader.peek();
+    holds(!stored.has_value() && stored.error() == errc::closed);
+    const auto written = buffer->write_to(STDERR_FILENO);
+    holds(!written.has_value() && written.error() == errc::closed);
+    holds(buffer->stats().locations == 1 && buffer->stats().stored_held == 300);
     buffer.reset();
     holds(true);
   });

@@ -85,6 +85,17 @@ BOOST_AUTO_TEST_CASE(an_error_without_a_subject_allocates_nothing) {
   BOOST_TEST((plain == errc::closed && native == errc::no_space && copy == errc::no_space));
 }
 
+BOOST_AUTO_TEST_CASE(a_failure_from_errno_is_what_errno_says) {
+  const auto failed = [](int number) -> Result<int> {
+    errno = number;
+    return failure_from_errno("open", "a file");
+  };
+
+  BOOST_TEST((failed(ENOENT).error() == errc::not_found));
+  BOOST_TEST((failed(EACCES).error().native() == std::error_code{EACCES, std::system_category()}));
+  BOOST_TEST(failed(ENOSPC).error().message().find("a file") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(copies_share_one_allocation_and_outlive_the_original) {
   const auto live_before = AllocationCounters::live_bytes.load();
   {

@@ -29,6 +29,7 @@ BOOST_AUTO_TEST_CASE(in_a_forked_child_every_call_is_closed_and_changes_nothing)
     holds(remove_answer(location) == refused(errc::closed));
     holds(code_of(location.start_writer("create")) == errc::closed);
     holds(write_answer(writer) == refused(errc::closed));
+    holds(while_current_answer(writer) == refused(errc::closed));
     holds(close_answer(writer) == refused(errc::closed));
     holds(close_answer(writer) == refused(errc::closed));
     holds(write_answer(failed) == refused(errc::closed));

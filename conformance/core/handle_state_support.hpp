@@ -57,6 +57,9 @@ inline Answer remove_answer(Location& location) {
 inline Answer write_answer(Writing& writer) {
   return answer_of([&](auto function) { return writer.write(function); });
 }
+inline Answer while_current_answer(Writing& writer) {
+  return answer_of([&](auto function) { return writer.while_current("look", function); });
+}
 inline Answer close_answer(Writing& writer) {
   return answer_of([&](auto function) { return writer.close(function); });
 }

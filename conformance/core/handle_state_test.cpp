@@ -39,6 +39,18 @@ BOOST_AUTO_TEST_CASE(a_second_writer_and_a_change_are_busy_until_the_first_is_cl
   BOOST_TEST(location.start_writer("create").has_value());
 }
 
+BOOST_AUTO_TEST_CASE(what_a_writer_does_under_the_lock_is_refused_once_it_is_closed_or_its_object_removed) {
+  Location location;
+  auto removed = location.start_writer("create").value();
+  BOOST_TEST((while_current_answer(removed) == done));
+  BOOST_TEST((remove_answer(location) == done));
+  BOOST_TEST((while_current_answer(removed) == refused(errc::not_found)));
+
+  auto closed = location.start_writer("create").value();
+  BOOST_TEST(commit(closed, 1).has_value());
+  BOOST_TEST((while_current_answer(closed) == refused(errc::closed)));
+}
+
 BOOST_AUTO_TEST_CASE(an_abandoned_writer_commits_nothing_and_frees_its_place) {
   Location location{7};
 

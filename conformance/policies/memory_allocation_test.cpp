@@ -145,6 +145,35 @@ BOOST_AUTO_TEST_CASE(contiguous_memory_uses_what_was_dropped_when_the_heap_gives
   BOOST_TEST(holds_content(memory, 40, capacity));
 }
 
+BOOST_AUTO_TEST_CASE(contiguous_memory_refuses_more_than_can_be_addressed) {
+  ContiguousMemory memory;
+  append_content(memory, 0, 10);
+  const std::size_t room = memory.capacity() - 10;
+
+  BOOST_TEST(memory.prepare(std::numeric_limits<std::size_t>::max()).size() == room);
+  memory.commit(0);
+  BOOST_TEST(memory.prepare(std::numeric_limits<std::size_t>::max() / 2 - 5).size() == room);
+
+  BOOST_TEST(holds_content(memory, 0, 10));
+}
+
+BOOST_AUTO_TEST_CASE(a_short_content_takes_a_chunk_where_no_small_block_is_to_be_had) {
+  ChunkPool::trim();
+  SegmentedMemory<> memory;
+  std::size_t done = 0;
+  {
+    const FailingAllocation failing{1};
+    done = append_content(memory, 0, 10);
+    BOOST_TEST(failing.fired() == 1U);
+  }
+
+  BOOST_TEST(done == 10U);
+  BOOST_TEST(memory.capacity() == 65'536U);
+  BOOST_TEST(holds_content(memory, 0, 10));
+  memory.clear();
+  ChunkPool::trim();
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(an_empty_policy_allocates_nothing, ModelType, AllModels) {
   const std::uint64_t allocations = allocations_of([] {
     auto memory = ModelType::make();

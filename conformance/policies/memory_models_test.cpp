@@ -258,6 +258,7 @@ BOOST_AUTO_TEST_CASE(pages_are_mapped_at_any_alignment_and_nothing_beside_them) 
     }
   }
   BOOST_TEST((detail::map_aligned_pages(page, std::size_t{1} << 62U) == nullptr));
+  BOOST_TEST(detail::whole_pages(0) == page);
 }
 
 BOOST_AUTO_TEST_CASE(mapped_memory_is_aligned_for_huge_pages_and_advised) {

@@ -52,6 +52,7 @@ BOOST_AUTO_TEST_CASE(a_grant_comes_in_steps_and_covers_what_was_asked) {
     BOOST_TEST(policy.held() == room);
     BOOST_TEST(budget.used() == room);
     BOOST_TEST(budget.available() == 1_MiB - room);
+    BOOST_TEST(policy.budget().used() == room);
     BOOST_TEST(policy.room({.in_memory = asked, .incoming = room - asked}) == room - asked);
     BOOST_TEST(budget.used() == room);
   }

@@ -206,7 +206,7 @@ class StoredExtents {
     const Extent& only = list_.front();
     const Location& location = *only.location;
     const bool may_get_a_name = location.publish_unclear || (!location.published && !location.sealed);
-    return only.stored_offset == 0 && only.length == location.committed && location.discarded == 0 && may_get_a_name;
+    return only.stored_offset == 0 && only.length == location.committed && may_get_a_name;
   }
 
   /// True when a spill now would extend the one object that publish() could name.

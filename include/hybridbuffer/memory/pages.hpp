@@ -41,8 +41,7 @@ inline void unmap_pages(std::byte* pages, std::size_t bytes) noexcept {
   if (pages == nullptr || gap_before_alignment(pages) == 0) return pages;
   unmap_pages(pages, bytes);
 
-  if (bytes > std::numeric_limits<std::size_t>::max() - alignment) return nullptr;
-  pages = map_pages(bytes + alignment);
+  pages = map_pages(bytes + alignment);  // no overflow: `bytes` were mapped just now
   if (pages == nullptr) return nullptr;
   const std::size_t before = gap_before_alignment(pages);
   unmap_pages(pages, before);
