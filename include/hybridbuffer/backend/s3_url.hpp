@@ -21,7 +21,8 @@ namespace hybridbuffer::inline v0_1 {
 [[nodiscard]] inline StorageScheme s3_scheme(S3Options defaults = {}) {
   return {.name = "s3",
           .parameters = {"endpoint", "region", "addressing", "profile", "part_bytes", "parallel_parts", "range_bytes", "parallel_ranges",
-                         "max_object_size", "connect_timeout", "call_timeout", "operation_timeout", "attempts", "verify_tls", "ca_file"},
+                         "content_md5", "max_object_size", "connect_timeout", "call_timeout", "operation_timeout", "attempts", "verify_tls",
+                         "ca_file"},
           .takes_host = true,
           .takes_path = true,
           .make = [defaults = std::move(defaults)](const StorageUrl& url) -> Result<AnyStorage> {
