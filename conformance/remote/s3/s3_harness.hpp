@@ -169,11 +169,9 @@ class S3Store {
                         .cleanup = milliseconds{1'500}};
     // Swift takes tens of milliseconds for a request and one request at a time: what eight threads ask for waits.
     if (is_swift()) {
-      options.timeouts = {.connect = milliseconds{1'500},
-                          .call = milliseconds{5'000},
-                          .low_speed = milliseconds{3'000},
-                          .operation = milliseconds{6'000},
-                          .cleanup = milliseconds{5'000}};
+      options.timeouts.call = milliseconds{3'000};
+      options.timeouts.low_speed = milliseconds{1'500};
+      options.timeouts.operation = milliseconds{3'500};
     }
     return options;
   }
@@ -224,7 +222,7 @@ class S3Harness : public S3Store {
  public:
   static constexpr std::string_view name = "S3Backend";
   std::uint64_t chunk_size = part_bytes;
-  std::chrono::milliseconds op_deadline{is_swift() ? 8'000 : 4'500};
+  std::chrono::milliseconds op_deadline{is_swift() ? 5'000 : 4'500};
 
   Result<S3Backend> make_backend() { return storage().create_backend(); }
   Result<S3Storage> make_storage() { return S3Storage{options()}; }
