@@ -46,14 +46,13 @@ class Report:
                         sides[1] += count(branch[4]) or 0
                     continue
                 line = LINE.match(row)
-                if line and count(line[2]) is not None:
+                # A comment between two regions of code counts as a line of the one that is not there.
+                if line and count(line[2]) is not None and line[3].strip() and not line[3].strip().startswith(("//", "#")):
                     key = (name, int(line[1]))
                     self.texts[key] = line[3].strip()
                     self.lines[key] = self.lines.get(key, 0.0) + count(line[2])
 
     def print(self):
-        # A comment between two regions of code counts as a line of the region that is not there.
-        self.lines = {key: taken for key, taken in self.lines.items() if not (self.texts[key] or "//").startswith(("//", "#"))}
         lines = sorted(key for key, taken in self.lines.items() if taken == 0)
         sides = [
             (key, side) for key in sorted(self.branches) for side, taken in zip(("true", "false"), self.branches[key]) if taken == 0

@@ -65,7 +65,8 @@ struct S3Options {
   std::size_t range_bytes = std::size_t{4} << 20U;  ///< that a reader asks for at once
   unsigned parallel_ranges = 4;                     ///< under way at once
   /// Whether a body that is stored carries its MD5, and is compared with the ETag of the answer. The store checks its SHA-256, which the
-  /// signature covers, in any case; an MD5 runs at 0.6 GB/s, and protects beside that what a store that does not check has taken.
+  /// signature covers, in any case; an MD5 runs at 0.6 GB/s, and protects beside that what a store that does not check has taken and, over
+  /// plain http, the ETag.
   bool content_md5 = true;
   std::uint64_t max_object_size = std::uint64_t{5} << 40U;  ///< a lower limit than the store's 5 TiB and the 10 000 parts of an upload
 
