@@ -400,4 +400,26 @@ BOOST_AUTO_TEST_CASE(bodies_of_http_are_found_with_their_length_in_chunks_and_to
   BOOST_TEST(proxy.totals().replies == 3U);
 }
 
+// OpenStack Swift ends the chunks of an answer to HEAD that has none.
+BOOST_AUTO_TEST_CASE(bytes_of_http_that_answer_no_request_pass_and_count_as_nothing) {
+  FaultProxy server{{.protocol = Protocol::http}};
+  FaultProxy proxy{{.protocol = Protocol::http, .server_port = server.port()}};
+  RawClient client{proxy.port()};
+  const std::string head = "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  const std::string sized = faults::http("200 OK", "body");
+  server.arm(faults::answer(sized).on_request(1).matching("GET "));
+  server.arm(faults::answer(head).on_request(1).matching("HEAD "));
+
+  client.send("HEAD /1 HTTP/1.1\r\n\r\n");
+  BOOST_TEST(client.read(head.size()) == head);
+  client.send("GET /2 HTTP/1.1\r\n\r\n");
+  BOOST_TEST(client.read(sized.size()) == sized);
+  BOOST_TEST(proxy.totals().replies == 2U);
+
+  const auto fault = proxy.arm(faults::slow_down(1));
+  client.send("GET /3 HTTP/1.1\r\n\r\n");
+  BOOST_TEST(client.read_all(500ms).starts_with("HTTP/1.1 503 Slow Down\r\n"));
+  BOOST_TEST(proxy.fired(fault) == 1U);
+}
+
 }  // namespace

@@ -106,6 +106,8 @@ void ProxyConnection::readable(bool from_client) {
 
 void ProxyConnection::take(Direction& direction, std::string_view bytes) {
   while (!bytes.empty() && !direction.is_cut && !is_over()) {
+    // Not a reply, of which the next request would miss its own.
+    if (state_->protocol == Protocol::http && !is_up(direction) && expected_.empty()) return direction.output.add(bytes);
     if (!is_up(direction) && direction.held.empty() && !direction.is_decided) {
       direction.framing.expect_no_body(!expected_.empty() && expected_.front().head.starts_with("HEAD "));
     }
