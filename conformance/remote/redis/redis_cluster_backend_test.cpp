@@ -46,6 +46,17 @@ std::uint16_t slot_of_what_is_in(servers::RedisCluster& cluster) {
   return servers::redis_key_slot(keys.front());
 }
 
+/// How often nodes have sent clients elsewhere for good.
+std::uint64_t redirections(servers::RedisCluster& cluster) {
+  constexpr std::string_view field = "errorstat_MOVED:count=";
+  std::uint64_t count = 0;
+  for (std::size_t node = 0; node < cluster.size(); ++node) {
+    const std::string statistics = cluster.node(node).connection().expect({"INFO", "errorstats"}).text;
+    if (const auto at = statistics.find(field); at != std::string::npos) count += std::stoull(statistics.substr(at + field.size()));
+  }
+  return count;
+}
+
 /// Everything that can be done with a location, its content being `bytes` before and afterwards.
 void use(RedisBackend& backend, Bytes& bytes) {
   BOOST_TEST_REQUIRE(holds(backend, bytes));
@@ -120,6 +131,27 @@ BOOST_AUTO_TEST_CASE(one_node_leads_to_the_whole_cluster_and_slots_may_move_at_a
 
   BOOST_TEST(message_of(backend.remove()) == "no error");
   BOOST_TEST(cluster.keys("cluster:").empty());
+}
+
+// All owners are learnt again once a second at most: what one answer said is kept by itself.
+BOOST_AUTO_TEST_CASE(who_was_sent_to_another_node_goes_there_at_once_afterwards) {
+  servers::RedisCluster cluster;
+  const RedisStorage storage{small_chunks({address_of(cluster.endpoint(1))})};
+  RedisBackend backend = storage.create_backend().value();
+  const Bytes bytes = content(3 * chunk);
+  BOOST_TEST_REQUIRE(message_of(store(backend, bytes)) == "no error");
+  const std::uint16_t slot = slot_of_what_is_in(cluster);
+  for (int moves = 0; moves < 4; ++moves) {
+    cluster.move_slot(slot, (cluster.owner_of(slot) + 1) % 3);
+    const std::uint64_t before = redirections(cluster);
+    BOOST_TEST(holds(backend, bytes));
+    const std::uint64_t after = redirections(cluster);
+    BOOST_TEST(after > before);
+    BOOST_TEST(after - before <= 2U);  // what was sent together
+
+    for (int i = 0; i < 3; ++i) BOOST_TEST(holds(backend, bytes));
+    BOOST_TEST(redirections(cluster) == after);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(slots_move_while_their_locations_are_used) {
