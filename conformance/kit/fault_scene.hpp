@@ -40,6 +40,8 @@ enum class Doing : std::uint8_t {
 [[nodiscard]] std::string_view name_of(Doing doing) noexcept;
 /// The operations that this backend has.
 [[nodiscard]] std::vector<Doing> doings_of(const Context& c);
+/// Bytes of the object that it is done with: some chunks and a part of one.
+[[nodiscard]] std::uint64_t size_of_scene(const Context& c);
 
 /// One operation on a location that holds an object, with everything before it done: arm a fault, perform(), disarm, settle().
 class FaultScene {
@@ -77,13 +79,7 @@ class FaultScene {
   bool content_changes_ = false;
 };
 
-/// A whole life of one location, until the first error. Returns: it. `possible`: what the location may hold now; an empty entry: nothing.
-std::optional<Error> live_until_error(Context& c, Location& location, std::vector<std::optional<Object>>& possible);
-
 /// The location must hold one of these, wholly.
 void expect_one_of(Context& c, const Location& location, const std::vector<std::optional<Object>>& possible, std::string_view what);
-
-/// A new cycle on a location that saw failures: everything must succeed, and nothing may be left.
-void expect_full_cycle(Context& c, Location& location, std::string_view what);
 
 }  // namespace hybridbuffer::conformance

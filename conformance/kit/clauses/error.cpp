@@ -1,5 +1,6 @@
 #include "../fault_scene.hpp"
 #include "../life.hpp"
+#include "../whole_life.hpp"
 #include "clauses.hpp"
 #include "fault_sweep.hpp"
 #include "full_store.hpp"
