@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <malloc.h>
@@ -372,6 +373,14 @@ BOOST_AUTO_TEST_CASE(what_is_kept_is_what_was_added_up_to_the_most) {
       BOOST_TEST(moved.empty());
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(no_size_that_a_library_asks_for_wraps_around) {
+  // Not constants, whose allocation the compiler would refuse.
+  for (const std::size_t below : {0U, 1U, 15U, 16U, 17U}) BOOST_TEST(detail::SecretAllocation::make(SIZE_MAX - below) == nullptr);
+  void* const made = detail::SecretAllocation::make(0);
+  BOOST_TEST(made != nullptr);
+  detail::SecretAllocation::give_back(made);
 }
 
 }  // namespace

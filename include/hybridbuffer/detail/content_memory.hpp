@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -34,6 +35,7 @@ using ContentMemory = std::unique_ptr<std::byte[], ContentDeleter>;
 struct SecretAllocation {
   /// Returns: memory for anything; null when there is none.
   [[nodiscard]] static void* make(std::size_t bytes) noexcept {
+    if (bytes > std::numeric_limits<std::size_t>::max() - head_bytes) return nullptr;
     ContentMemory memory = make_content_memory(head_bytes + bytes, true);
     if (memory == nullptr) return nullptr;
     std::memcpy(memory.get(), &bytes, sizeof(bytes));
