@@ -3,6 +3,7 @@
 #include "../support/system_faults.hpp"
 #include "file_support.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -216,6 +217,47 @@ BOOST_AUTO_TEST_CASE(an_object_cut_while_a_pipe_holds_its_bytes_is_exact_and_goe
   BOOST_TEST(shows(backend, pattern(70'001)));
 
   BOOST_TEST((read_all(pipe.out.number(), 50'000) == pattern(50'000)));
+}
+
+// It is copied then, but for what was given back: that would take storage again, and for ever.
+BOOST_AUTO_TEST_CASE(an_object_cut_while_a_pipe_holds_its_bytes_takes_no_storage_for_what_was_discarded) {
+  constexpr std::size_t size = 16 * mebi;
+  constexpr std::size_t discarded = 12 * mebi;
+  fill(size);
+  const Pipe pipe;
+  BOOST_TEST_REQUIRE(backend.transfer_to(pipe.in.number(), size - 8'192, 4'096).value() == 4'096U);
+  for (std::size_t at = 0; at < discarded; at += discarded / 3) BOOST_TEST_REQUIRE(backend.discard(at, discarded / 3).has_value());
+
+  BOOST_TEST_REQUIRE(backend.shrink(size - 5'000).has_value());
+  const std::uint64_t kept = occupied_by_only_file(directory.path());
+  BOOST_TEST(kept <= size - discarded);
+  Bytes rest(size - 5'000 - discarded);
+  BOOST_TEST(backend.open_reader_at().value().read_at(discarded, rest).value_or(0) == rest.size());
+  BOOST_TEST((rest == pattern(rest.size(), 1, discarded)));
+
+  BOOST_TEST_REQUIRE(backend.discard(discarded, mebi).has_value());  // goes on where the last one ended
+  BOOST_TEST(occupied_by_only_file(directory.path()) + mebi <= kept);
+  BOOST_TEST((read_all(pipe.out.number(), 4'096) == pattern(4'096, 1, size - 8'192)));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_discarded_of_an_object_that_is_copied_shows_no_other_object) {
+  const FileStorage recycling{{.directory = directory.path(), .recycled_files = 8}};
+  auto object = make_backend(recycling);
+  BOOST_TEST_REQUIRE(store(object.create(), pattern(3 * mebi)).has_value());
+  BOOST_TEST_REQUIRE(store(make_backend(recycling).create(), pattern(3 * mebi, 7)).has_value());
+  BOOST_TEST_REQUIRE(recycling.recycled().files == 1U);
+  const Pipe pipe;
+  BOOST_TEST_REQUIRE(object.transfer_to(pipe.in.number(), 3 * mebi - 4'100, 4'096).value() == 4'096U);
+  BOOST_TEST_REQUIRE(object.discard(0, 2 * mebi + 5).has_value());
+
+  BOOST_TEST_REQUIRE(object.shrink(3 * mebi - 10).has_value());
+  Bytes all(3 * mebi - 10);
+  BOOST_TEST(object.open_reader_at().value().read_at(0, all).value_or(0) == all.size());
+  const Bytes other = pattern(2 * mebi, 7);
+  BOOST_TEST((std::search(all.begin(), all.end(), other.begin(), other.begin() + 64) == all.end()));
+  BOOST_TEST((std::search(all.begin(), all.end(), other.end() - 64, other.end()) == all.end()));
+  BOOST_TEST((Bytes(all.begin() + 2 * mebi + 5, all.end()) == pattern(mebi - 15, 1, 2 * mebi + 5)));
+  BOOST_TEST((read_all(pipe.out.number(), 4'096) == pattern(4'096, 1, 3 * mebi - 4'100)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

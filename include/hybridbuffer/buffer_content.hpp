@@ -55,6 +55,7 @@ class BufferContent {
         spills_{std::exchange(other.spills_, 0)},
         spilled_{std::exchange(other.spilled_, 0)},
         memory_limit_{std::exchange(other.memory_limit_, 0)},
+        reserved_{std::exchange(other.reserved_, 0)},
         tail_{std::move(other.tail_)} {}
   BufferContent& operator=(BufferContent&& other) noexcept {
     if (this == &other) return *this;
@@ -62,6 +63,7 @@ class BufferContent {
     other.collect();
     tail_ = std::move(other.tail_);
     memory_limit_ = std::exchange(other.memory_limit_, 0);
+    reserved_ = std::exchange(other.reserved_, 0);
     stored_ = std::move(other.stored_);
     storage_ = std::move(other.storage_);
     spill_policy_ = std::move(other.spill_policy_);
@@ -142,21 +144,20 @@ class BufferContent {
     if constexpr (overlaps) {
       if (stored_.has_news()) collect();
     }
-    const Result<bool> kept = may_keep(bytes.size());
-    if (!kept) return std::unexpected{kept.error()};
-    if (*kept) {
-      if (append_to_memory(bytes)) return {};
-      if (!may_spill_full_memory(bytes.size())) return refused_memory();
-    }
-    return spill_then_append(bytes);
+    GrantOnFailure grant{*this};
+    Result<void> appended = append_within_grant(bytes);
+    if (appended) grant.stays();
+    return appended;
   }
 
   /// Asks for memory for `count` more bytes, where the spill policy would keep all of them. What cannot be had is no error.
   void reserve(std::uint64_t count) {
     if (tail_.window_room() >= count) return;
+    GrantOnFailure grant{*this};  // nobody may be kept out by a grant for memory that is not there
     const Result<bool> kept = may_keep(count);
-    if (kept && *kept && open_reserved_window(count)) return;
-    settle();  // nobody may be kept out by a grant for memory that is not there
+    if (!kept || !*kept || !tail_.open_window(static_cast<std::size_t>(count), memory_limit_)) return;
+    reserved_ = std::max(reserved_, std::min(memory_limit_, tail_.size() + count));
+    grant.stays();
   }
 
   /// Moves what is in memory to storage.
@@ -219,7 +220,7 @@ class BufferContent {
       tail_.clear();
       stored_.truncate(size);
     }
-    settle();
+    end_reservation();
     return {};
   }
 
@@ -236,6 +237,8 @@ class BufferContent {
       give_back_memory();
     } else if (from_memory != 0 || overlaps) {
       tail_.drop_front(from_memory);
+      reserved_ -= std::min(reserved_, from_memory);
+      if constexpr (!is_stable_memory<MemoryPolicy>) reserved_ = std::min(reserved_, tail_.capacity());  // it may have shrunk
       settle();
     }
     return removed;
@@ -246,7 +249,7 @@ class BufferContent {
     collect();
     tail_.clear();
     auto removed = stored_.remove_all();
-    settle();
+    end_reservation();
     return removed;
   }
 
@@ -284,17 +287,48 @@ class BufferContent {
     return spill_policy_.decide(state_for(incoming, true)) != SpillAction::reject;
   }
 
-  // Gives back what was granted beyond the content. Ends the window, so that the next append asks again.
-  void settle() noexcept {
+  // Gives back what was granted beyond `limit`, the reservation and the memory that is held. Ends the window, so that the next append
+  // asks again.
+  void settle(std::uint64_t limit = 0) noexcept {
     static_cast<void>(tail_.committed());
-    memory_limit_ = 0;
-    spill_policy_.settle(state_for(0));
+    memory_limit_ = std::min(memory_limit_, std::max(std::max(limit, reserved_), memory_beyond_content()));
+    SpillState state = state_for(0);
+    if (memory_limit_ > tail_.size())
+      state.in_memory = memory_limit_ > unlimited - state.in_flight ? unlimited : memory_limit_ + state.in_flight;
+    spill_policy_.settle(state);
   }
+  void end_reservation() noexcept {
+    reserved_ = 0;
+    settle();
+  }
+
+  // What a policy holds that does not give memory back as content goes; chunks do, but for one.
+  [[nodiscard]] std::uint64_t memory_beyond_content() const noexcept {
+    constexpr bool is_fixed = requires { MemoryPolicy::max_size; };
+    if constexpr (is_stable_memory<MemoryPolicy> || is_fixed) return 0;
+    else return tail_.capacity();
+  }
+
+  // Unless what was granted since stays, all is granted again that was before, and no more.
+  class GrantOnFailure {
+   public:
+    explicit GrantOnFailure(BufferContent& content) noexcept : content_{&content}, limit_{content.memory_limit_} {}
+    GrantOnFailure(const GrantOnFailure&) = delete;
+    GrantOnFailure& operator=(const GrantOnFailure&) = delete;
+    ~GrantOnFailure() {
+      if (content_ != nullptr) content_->settle(limit_);
+    }
+    void stays() noexcept { content_ = nullptr; }
+
+   private:
+    BufferContent* content_;
+    std::uint64_t limit_;
+  };
 
   // All of it, with what a reserve() got that nothing was appended after, and the grant.
   void give_back_memory() noexcept {
     tail_.clear();
-    settle();
+    end_reservation();
   }
 
   // Asks the spill policy unless the room that it granted suffices. True: `incoming` more bytes may stay in memory.
@@ -309,35 +343,24 @@ class BufferContent {
     return granted >= incoming;
   }
 
-  // False when the memory policy refuses.
-  [[nodiscard]] bool append_to_memory(std::span<const std::byte> bytes) {
-    try {
-      return tail_.append(bytes, memory_limit_);
-    } catch (...) {
-      settle();
-      throw;
+  [[nodiscard]] Result<void> append_within_grant(std::span<const std::byte> bytes) {
+    const Result<bool> kept = may_keep(bytes.size());
+    if (!kept) return std::unexpected{kept.error()};
+    if (*kept) {
+      if (tail_.append(bytes, memory_limit_)) return {};
+      if (!may_spill_full_memory(bytes.size())) return refused_memory();
     }
+    return spill_then_append(bytes);
   }
 
-  // False when the memory policy refuses.
-  [[nodiscard]] bool open_reserved_window(std::uint64_t count) {
-    try {
-      return tail_.open_window(static_cast<std::size_t>(count), memory_limit_);
-    } catch (...) {
-      settle();
-      throw;
-    }
-  }
-
-  [[nodiscard]] Result<void> refused_memory() {
-    settle();
+  static Result<void>::unexpected_type refused_memory() {
     return failure(errc::no_space, "append", "the memory policy gives no more memory, and the spill policy does not spill");
   }
 
   [[nodiscard]] Result<void> spill_then_append(std::span<const std::byte> bytes) {
     if constexpr (overlaps) {
       if (auto emptied = empty_memory(); !emptied) return emptied;
-      if (const Result<bool> kept = may_keep(bytes.size()); kept && *kept && append_to_memory(bytes)) return {};
+      if (const Result<bool> kept = may_keep(bytes.size()); kept && *kept && tail_.append(bytes, memory_limit_)) return {};
       if (auto landed = land(); !landed) return landed;  // too much for the half that is left
     }
     const std::uint64_t in_memory = tail_.size();
@@ -346,7 +369,7 @@ class BufferContent {
     after.stored += in_memory;
     const bool direct = in_memory == 0 || bytes.size() >= direct_append_bytes || spill_policy_.decide(after) != SpillAction::keep;
     if (auto spilled = spill_with(direct ? bytes : std::span<const std::byte>{}); !spilled || direct) return spilled;
-    if (const Result<bool> kept = may_keep(bytes.size()); kept && *kept && append_to_memory(bytes)) return {};
+    if (const Result<bool> kept = may_keep(bytes.size()); kept && *kept && tail_.append(bytes, memory_limit_)) return {};
     return spill_with(bytes);  // the memory went to somebody else meanwhile
   }
 
@@ -355,7 +378,7 @@ class BufferContent {
     if constexpr (overlaps) {
       if (auto landed = land(); !landed || tail_.size() == 0) return landed;
       stored_.launch(storage_, tail_.committed());
-      settle();
+      end_reservation();
       return would_store(0) ? land() : Result<void>{};  // a source's window may have gone beyond what memory may hold
     } else {
       return spill();
@@ -390,18 +413,10 @@ class BufferContent {
   [[nodiscard]] Result<void> spill_with(std::span<const std::byte> incoming) {
     const SpillContent<MemoryPolicy> content{tail_.committed(), incoming};
     const std::uint64_t length = content.size();
-    Result<void> stored;
-    try {
-      stored = stored_.store(storage_, content);
-    } catch (...) {
-      settle();
-      throw;
-    }
-    if (stored) {
-      tail_.clear();
-      count_spill(length);
-    }
-    settle();
+    auto stored = stored_.store(storage_, content);
+    if (!stored) return stored;
+    count_spill(length);
+    give_back_memory();
     return stored;
   }
   void count_spill(std::uint64_t length) noexcept {
@@ -413,22 +428,17 @@ class BufferContent {
   // into, so that a source without bytes leaves neither memory nor a grant held beyond what was reserved before.
   class WindowBeyondGrant {
    public:
-    explicit WindowBeyondGrant(BufferContent& content) noexcept
-        : content_{content}, size_before_{content.size()}, is_reserved_{content.tail_.size() == 0 && content.room() != 0} {}
+    explicit WindowBeyondGrant(BufferContent& content) noexcept : content_{content} {}
     WindowBeyondGrant(const WindowBeyondGrant&) = delete;
     WindowBeyondGrant& operator=(const WindowBeyondGrant&) = delete;
     ~WindowBeyondGrant() {
-      // What was taken since and spilled has ended the reservation.
-      const bool keeps_reservation = is_reserved_ && content_.size() == size_before_;
-      const bool gives_back = content_.tail_.size() == 0 && !keeps_reservation;
+      const bool gives_back = content_.tail_.size() == 0 && content_.reserved_ == 0;
       if (gives_back) content_.tail_.clear();
       if (gives_back || content_.is_window_beyond_grant()) content_.settle();
     }
 
    private:
     BufferContent& content_;
-    std::uint64_t size_before_;
-    bool is_reserved_;
   };
   [[nodiscard]] bool is_window_beyond_grant() const noexcept { return tail_.size() + tail_.window_room() > memory_limit_; }
 
@@ -442,9 +452,13 @@ class BufferContent {
       if (!kept) return std::unexpected{kept.error()};
       const bool exceeds_grant = !*kept && tail_.size() != 0 && would_store(0);
       if (!exceeds_grant && tail_.open_window(wanted, std::max<std::uint64_t>(memory_limit_, tail_.size() + wanted))) return {};
-      if (tail_.size() == 0) return failure(errc::no_space, "read_from", "the memory policy gives no memory to read into");
-      if (*kept && !may_spill_full_memory(1)) return refused_memory();
-      if (auto spilled = empty_memory(); !spilled) return spilled;
+      if (tail_.size() == 0 && in_flight() == 0)
+        return failure(errc::no_space, "read_from", "the memory policy gives no memory to read into");
+      if (*kept && !may_spill_full_memory(1)) {
+        settle();
+        return refused_memory();
+      }
+      if (auto emptied = tail_.size() == 0 ? land() : empty_memory(); !emptied) return emptied;
     }
     return {};
   }
@@ -480,6 +494,7 @@ class BufferContent {
   std::uint64_t spills_ = 0;
   std::uint64_t spilled_ = 0;
   std::uint64_t memory_limit_ = 0;  // tail_ may grow to it without asking the spill policy
+  std::uint64_t reserved_ = 0;      // the part of it that a reserve() asked for, which stays granted while nothing is there
   MemoryTail<MemoryPolicy> tail_;
 };
 

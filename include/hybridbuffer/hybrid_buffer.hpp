@@ -376,9 +376,10 @@ class HybridBuffer {
 
   /// Asks the memory policy for room for `count` more bytes, where the spill policy would keep all of them. Policies that hold chunks take
   /// one at most. The memory, and what the spill policy grants for all of it, stay with the buffer, also while it is empty: until memory
-  /// is emptied by a spill, a spill() or discard_read() that finds it empty, truncate(), reset() or close().
+  /// is emptied by a spill, a spill() or discard_read() that finds it empty, truncate(), reset() or close(). ContiguousMemory gives back
+  /// what it reserved when a discard_read() leaves less than a quarter of it.
   ///
-  /// Errors: `closed`. What cannot be had now is no error: an append asks again.
+  /// Errors: `closed`. What cannot be had now is no error: an append asks again, and what an earlier call reserved stays.
   [[nodiscard]] Result<void> reserve(std::uint64_t count) {
     if (!open_) return failure(errc::closed, "reserve");
     forget_memory_window();

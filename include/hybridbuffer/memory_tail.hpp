@@ -104,7 +104,7 @@ class MemoryTail {
 
   /// The policy with all content committed. Ends the window.
   [[nodiscard]] MemoryPolicy& committed() noexcept {
-    if (const std::size_t count = uncommitted(); count != 0) memory_.commit(count);
+    if (window_begin_ != nullptr) memory_.commit(uncommitted());  // also of nothing: the policy may hold memory still for the window
     end_window();
     return memory_;
   }

@@ -73,6 +73,8 @@ class FileOwner {
 /// each other. One writer at a time (the backend's rule); readers at any time.
 class StoredFile {
  public:
+  static constexpr std::uint64_t discard_page = 4096;  ///< Storage is given back in multiples of it at least.
+
   /// `path` is the directory's, for messages; it and the owner outlive the file.
   StoredFile(FileOwner& owner, std::string_view path) noexcept : owner_{&owner}, path_{path} {}
   StoredFile(const StoredFile&) = delete;
@@ -131,6 +133,9 @@ class StoredFile {
   /// Requires: offset + n ≤ size().
   [[nodiscard]] Result<void> discard(std::uint64_t offset, std::uint64_t n);
 
+  /// The offset below which everything was discarded.
+  [[nodiscard]] std::uint64_t discarded_front() const noexcept { return front_end_; }
+
   /// Makes the file exactly as long as its committed object.
   /// Errors: `corrupted` when it is shorter.
   [[nodiscard]] Result<void> cut_to_size();
@@ -166,6 +171,7 @@ class StoredFile {
   std::uint64_t claimed_end_ = 0;   // where the claimed storage ends
   std::uint64_t discard_from_ = 0;  // the last discard ended at …
   std::uint64_t discard_end_ = 0;   // … _end_ and gave nothing back from _from_ on, which did not fill a page
+  std::uint64_t front_end_ = 0;     // all below was discarded
 
   StoredFile* next_ = nullptr;  // on the owner's lists, under its lock
   StoredFile* previous_ = nullptr;
@@ -266,6 +272,7 @@ inline Result<void> StoredFile::shrink(std::uint64_t n) {
   }
   lose_claim(n);
   if (discard_end_ > n) discard_from_ = discard_end_ = 0;
+  if (front_end_ > n) front_end_ = n;
   return {};
 }
 
@@ -273,10 +280,9 @@ inline Result<void> StoredFile::shrink(std::uint64_t n) {
 /// wholly, for then they are taken out of the file and stay as they are for who borrowed them. The kernel's groups are aligned to
 /// their size, 512 pages at most where pages are of 4 KiB, 2048 on any machine.
 inline std::uint64_t StoredFile::discard_alignment() const noexcept {
-  constexpr std::uint64_t usual_page = 4096;
-  if (lent_end() == 0) return usual_page;
+  if (lent_end() == 0) return discard_page;
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  return page == usual_page ? page * 512 : page * 2048;
+  return page == discard_page ? page * 512 : page * 2048;
 }
 
 inline Result<void> StoredFile::discard(std::uint64_t offset, std::uint64_t n) {
@@ -291,6 +297,7 @@ inline Result<void> StoredFile::discard(std::uint64_t offset, std::uint64_t n) {
   measured_end_ = 0;
   discard_from_ = hole < hole_end ? hole_end : from;
   discard_end_ = end;
+  if (offset <= front_end_ && end > front_end_) front_end_ = end;
   return {};
 }
 

@@ -167,7 +167,7 @@ class FilePlace final : public FileOwner {
     file.written_end_ = 0;
     if (file.measured_end_ > file.claimed_end_) file.claimed_end_ = file.measured_end_;
     file.unclaimed_end_ = StoredFile::small_object;
-    file.discard_from_ = file.discard_end_ = 0;
+    file.discard_from_ = file.discard_end_ = file.front_end_ = 0;
     file.next_ = std::exchange(kept_, &file);
     ++counters_.files;
     counters_.bytes += file.held_bytes_;

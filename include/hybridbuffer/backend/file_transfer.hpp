@@ -114,11 +114,10 @@ enum class WayOut : std::uint8_t { copy_file_range, sendfile, splice, none };
   return moved;
 }
 
-/// Copies the first `n` committed bytes of `source` to where they are in it: by `copy(offset, n)`, which answers as copy_file_range(2)
-/// does, and what that refuses by `write(offset, bytes)`, which returns Result<void>.
+/// Copies the committed bytes of `source` from `done` to `n` to where they are in it: by `copy(offset, n)`, which answers as
+/// copy_file_range(2) does, and what that refuses by `write(offset, bytes)`, which returns Result<void>.
 template <class Copy, class Write>
-[[nodiscard]] Result<void> copy_first(const StoredFile& source, std::uint64_t n, Copy copy, Write write) {
-  std::uint64_t done = 0;
+[[nodiscard]] Result<void> copy_between(const StoredFile& source, std::uint64_t done, std::uint64_t n, Copy copy, Write write) {
   while (done < n) {
     const ssize_t count = copy(done, n - done);
     if (count <= 0) break;
@@ -143,8 +142,8 @@ template <class Copy, class Write>
 
 /// Copies the first `n` committed bytes to the start of `target`, a file that nobody else uses; `path` names it in messages.
 [[nodiscard]] inline Result<void> copy_content(const StoredFile& file, std::uint64_t n, int target, std::string_view path) {
-  return copy_first(
-      file, n, [&](std::uint64_t offset, std::uint64_t left) { return copy_range_at(file.descriptor(), target, offset, left); },
+  return copy_between(
+      file, 0, n, [&](std::uint64_t offset, std::uint64_t left) { return copy_range_at(file.descriptor(), target, offset, left); },
       [&](std::uint64_t offset, std::span<const std::byte> bytes) -> Result<void> {
         while (!bytes.empty()) {
           const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};  // NOLINT: iovec serves reads too
@@ -158,11 +157,18 @@ template <class Copy, class Write>
       });
 }
 
-/// Copies the first `n` committed bytes to the start of another stored file. What is written there is noted as all content is: reclaim()
-/// leaves it alone, and a full disk is reported once all claims are given back.
+/// Copies the first `n` committed bytes to the start of another stored file, but for what was discarded there from the start on, which
+/// takes no storage here either. What is written there is noted as all content is: reclaim() leaves it alone, and a full disk is reported
+/// once all claims are given back.
 [[nodiscard]] inline Result<void> copy_into(StoredFile& target, const StoredFile& file, std::uint64_t n) {
-  return copy_first(
-      file, n,
+  const std::uint64_t front = file.discarded_front();
+  const std::uint64_t last = n == 0 ? 0 : n - 1;  // it makes the file as long
+  const std::uint64_t discarded = front < last ? front : last;
+  if (discarded != 0) {  // a file that is used again has the bytes of another object there
+    if (auto emptied = target.discard(0, discarded); !emptied) return emptied;
+  }
+  return copy_between(
+      file, discarded / StoredFile::discard_page * StoredFile::discard_page, n,
       [&](std::uint64_t offset, std::uint64_t left) {
         return target.extend(offset, 0, [&] { return copy_range_at(file.descriptor(), target.descriptor(), offset, left); });
       },

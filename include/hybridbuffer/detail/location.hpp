@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <span>
@@ -234,21 +235,33 @@ class Location {
     return {};
   }
 
-  // Skips to `offset`, with `out` itself as the scratch space where that is larger, and fills `out`.
+  // Reads on to `offset`, and fills `out` from there.
   [[nodiscard]] Result<std::size_t> read_on(Position& position, std::uint64_t offset, std::span<std::byte> out) const {
     const auto read_some = [&](std::span<std::byte> rest) -> Result<std::size_t> {
       Result<std::size_t> count = read_from_handle(position, rest);
       if (count) position.offset_ += *count;
       return count;
     };
-    std::array<std::byte, 4096> scratch;
-    const std::span<std::byte> skipped = out.size() < scratch.size() ? std::span<std::byte>{scratch.data(), scratch.size()} : out;
-    while (position.offset_ < offset) {
-      const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(skipped.size(), offset - position.offset_));
-      const Result<std::size_t> count = read_some(skipped.first(step));
-      if (!count || *count == 0) return count;
+    if (position.offset_ < offset) {
+      if (auto skipped = skip_to(position, offset, out, read_some); !skipped || position.offset_ < offset) return skipped;
     }
     return read_fully(out, [&](std::size_t, auto rest) { return read_some(rest); });
+  }
+  // `out` itself is the scratch space where it is larger than one on the stack, which is overwritten: a secret may be in what is skipped.
+  template <class ReadSome>
+  [[nodiscard]] static Result<std::size_t> skip_to(const Position& position, std::uint64_t offset, std::span<std::byte> out,
+                                                   ReadSome& read_some) {
+    struct Scratch {
+      std::array<std::byte, 4096> bytes;
+      ~Scratch() { ::explicit_bzero(bytes.data(), bytes.size()); }
+    } scratch;
+    const std::span<std::byte> skipped = out.size() < scratch.bytes.size() ? std::span<std::byte>{scratch.bytes} : out;
+    Result<std::size_t> count{0};
+    while (position.offset_ < offset) {
+      count = read_some(skipped.first(static_cast<std::size_t>(std::min<std::uint64_t>(skipped.size(), offset - position.offset_))));
+      if (!count || *count == 0) break;
+    }
+    return count;
   }
 
   [[nodiscard]] static Result<std::size_t> read_from_handle(Position& position, std::span<std::byte> out) {
