@@ -107,8 +107,10 @@ class Builder {
 
   /// Makes a buffer.
   ///
-  /// Errors: `invalid_argument` for a reserve above the threshold or the limit, and for a limit of 0; those of a transform; those of the
-  ///         storage, of which one location is made and removed: a place that cannot be used is an error now and not at the first spill.
+  /// Errors: `invalid_argument` for a reserve above the threshold or the limit, and for a limit of 0; those of a transform; what
+  ///         create_backend() of the storage answers, for one location is made and removed. So a place that it can tell to be unusable is
+  ///         an error now and not at the first spill; it makes no file and sends nothing to a server. check(), where a storage has it,
+  ///         does.
   [[nodiscard]] Result<BuiltBuffer> build() const {
     if (limit_ == 0) return failure(errc::invalid_argument, "build a buffer:", "a limit of 0 lets nothing be appended");
     if (reserve_ > threshold_) return failure(errc::invalid_argument, "build a buffer:", "the reserve is above the threshold");

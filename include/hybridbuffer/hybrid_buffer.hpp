@@ -49,7 +49,7 @@ concept explained_composition = explain_memory_policy<Memory>() && explain_spill
 ///       committed in storage    append here
 ///
 /// A call that fails changes nothing that can be observed and can be retried, except read_from and write_to, which are resumable. Every
-/// call on a closed or moved-from buffer answers `closed`.
+/// call on a closed or moved-from buffer answers `closed`, but for close(), which succeeds.
 /// Invalidates: spans from peek() and next_chunk() live until the next call that is not const.
 /// Threads:     const members from any number at once; the rest needs external locking; distinct buffers are independent.
 template <class MemoryPolicy = DefaultMemoryPolicy, class SpillPolicy = DefaultSpillPolicy, class Backend = DefaultBackend,
