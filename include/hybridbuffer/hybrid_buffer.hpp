@@ -394,7 +394,8 @@ class HybridBuffer {
     return content_.spill();
   }
 
-  /// Makes size() `size`; a position beyond it moves there. O(1) in content: nothing is loaded.
+  /// Makes size() `size`; a position beyond it moves there. O(1) in content: nothing is loaded. But of a file whose bytes went to a pipe or
+  /// a socket, which may hold pages of it still, what is kept and was not discarded is copied.
   ///
   /// Errors: `invalid_argument` below first_offset() or above size(). `closed` in a forked child, for what its parent's worker was storing
   ///         at the fork and all before it (Overlapped).
@@ -427,7 +428,7 @@ class HybridBuffer {
   /// Gives [first_offset(), size()) a lasting name in the storage (a path, a key). The buffer stays readable.
   ///
   /// Errors: `already_exists` in mode keep; `unsupported` where the backend cannot; those of the storage. The destination is then
-  ///         untouched.
+  ///         untouched; what was in memory may be in storage.
   /// Cost:   no copy when everything is one stored object, after its tail was spilled; else one copy, counted in stats().
   [[nodiscard]] Result<void> publish(std::string_view destination, PublishMode mode = PublishMode::keep) {
     if (!open_) return failure(errc::closed, "publish");
