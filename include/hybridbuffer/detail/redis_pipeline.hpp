@@ -163,6 +163,7 @@ class RedisPipeline {
       if (!(*link)->enqueue(command, command.asked.has_value())) {
         lose(**link, {errc::no_space, "use Redis", "out of memory"});
         return true;
+        command.asked.reset();
       }
       sent = true;
     }
@@ -244,7 +245,6 @@ class RedisPipeline {
           command.phase = Phase::answered;
           return;
         }
-        command.asked.reset();
         break;
       case moved:
       case asked: {
@@ -259,7 +259,6 @@ class RedisPipeline {
         if (why.next == moved) {
           place_->note_owner(slot_, *address);
           should_learn_ = should_learn_ || place_->should_learn();
-          command.asked.reset();
         } else {
           command.asked = *std::move(address);
         }
@@ -268,10 +267,7 @@ class RedisPipeline {
         command.not_before = RedisClock::now() + retries_.pause(command.redirections);
         return;
       }
-      case other_node:
-        command.asked.reset();
-        place_->note_failed(slot_, link.address());
-        break;
+      case other_node: place_->note_failed(slot_, link.address()); break;
       case again: break;
     }
     if (command.phase != Phase::waiting) wait_again(command);
@@ -297,10 +293,12 @@ class RedisPipeline {
   }
 
   /// Takes a connection out of use; what was under way on it waits again.
+  /// Its next attempt is at the owner of the slot: another node was to be asked once.
   void drop(const RedisLink& link) noexcept {
     for (RedisCommand* command : commands_) {
       if (command->link == &link) wait_again(*command);
     }
+    command.asked.reset();
     std::erase_if(links_, [&](const auto& one) { return one.get() == &link; });
   }
   void lose(RedisLink& link, const Error& why) {
