@@ -52,15 +52,16 @@ class RedisPlace {
     return options_.expiration.count() != 0 ? options_.expiration : std::chrono::milliseconds{without_expiration};
   }
 
-  /// How long a destructor may take for its removals, and whether it may try again. After one that could not reach the store the others are
-  /// short until somebody did: a thousand locations do not take a thousand times as long.
+  /// Until when something is to be removed, and whether it may be tried again.
   struct Cleanup {
-    std::chrono::milliseconds limit;
-    bool once;
+    RedisClock::time_point end;
+    bool once = false;
   };
+  /// Of a destructor that begins now. After one that could not reach the store the others are short until somebody did: a thousand
+  /// locations do not take a thousand times as long.
   [[nodiscard]] Cleanup cleanup() const noexcept {
     const bool is_short = is_out_of_reach_.load(std::memory_order_relaxed);
-    return {is_short ? options_.timeouts.cleanup / 4 : options_.timeouts.cleanup, is_short};
+    return {RedisClock::now() + (is_short ? options_.timeouts.cleanup / 4 : options_.timeouts.cleanup), is_short};
   }
   void note_cleanup(bool reached) noexcept { is_out_of_reach_.store(!reached, std::memory_order_relaxed); }
 
@@ -203,13 +204,13 @@ class RedisPlace {
     }
   };
 
-  [[nodiscard]] Result<RedisAddress> ask_sentinels(RedisClock::time_point deadline) {
   /// Nothing where it is no number, or none of `least` to `most`.
   static std::optional<std::uint16_t> number_of(const RedisReply& reply, std::int64_t least, std::int64_t most) noexcept {
     if (reply.kind != RedisReply::Kind::integer || reply.integer < least || reply.integer > most) return {};
     return static_cast<std::uint16_t>(reply.integer);
   }
 
+  [[nodiscard]] Result<RedisAddress> ask_sentinels(RedisClock::time_point deadline) {
     Result<RedisAddress> answer = failure(errc::unavailable, "ask the sentinels", options_.sentinel_master);
     for (const RedisAddress& sentinel : options_.servers) {
       auto link = RedisLink::open(options_, sentinel, tls_, deadline, true);
