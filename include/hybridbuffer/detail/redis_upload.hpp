@@ -228,6 +228,7 @@ class RedisUpload {
         return under_way_.front()->result;
       }
       has_sent_ = true;
+      under_way_.front()->text = {};  // of the size of a chunk
       free_.push_back(std::move(under_way_.front()));
       under_way_.pop_front();
     }
@@ -284,8 +285,8 @@ class RedisUpload {
   std::uint64_t first_;  // chunk of this writer
   std::uint64_t next_;
   std::size_t unsent_ = 0;
-  bool has_begun_ = false;
   RedisClock::time_point fresh_since_{};  // since when what is stored has had all its time
+  bool has_begun_ = false;
   bool has_sent_ = false;      // a chunk
   bool has_manifest_ = false;  // it may be there
   bool has_failed_ = false;
