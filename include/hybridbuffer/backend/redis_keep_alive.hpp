@@ -110,7 +110,8 @@ class RedisKeeper {
 ///     HybridBuffer buffer{SegmentedMemory<>{}, SpillAt{16_MiB}, storage};
 ///
 /// It touches committed objects; what an open writer has stored lives for 15/16 of the expiration after its last write. The thread starts
-/// with the first location and ends with the storage and the last location. A value; copies share it. Threads: as RedisStorage.
+/// with the first location and ends with the storage and the last location. A value; copies share it.
+/// Threads: as RedisStorage.
 class RedisKeepAlive {
  public:
   /// `interval` 0: a third of the expiration. Errors: std::bad_alloc.
