@@ -2,6 +2,7 @@
 #include "redis_fault_operations.hpp"
 #include "redis_fault_place.hpp"
 
+#include <hybridbuffer/backend/redis_keep_alive.hpp>
 #include <hybridbuffer/transform/encrypted.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -15,6 +16,7 @@
 #include <servers/redis_server.hpp>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -114,5 +116,104 @@ BOOST_AUTO_TEST_CASE(a_dead_server_does_not_hold_up_every_destructor) {
   many.clear();
 
   BOOST_TEST((Clock::now() - begin < 200 * timeouts.cleanup / 4));
+  BOOST_TEST(place.lasting() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_to_be_asked_once_and_cannot_answer_is_not_asked_again) {
+  for (const bool is_loading : {false, true}) {
+    servers::FaultProxy other{{.protocol = servers::Protocol::redis}};
+    if (is_loading) other.arm(faults::redis_error("LOADING Redis is loading the dataset in memory").always());
+    Place place;
+    RedisBackend backend = place.storage.create_backend().value();
+    const auto armed = place.proxy.arm(faults::answer("-ASK 1 127.0.0.1:" + std::to_string(other.port()) + "\r\n").matching("SET"));
+
+    const auto stored = store(backend, before);
+
+    BOOST_TEST(stored.has_value(), message_of(stored));
+    BOOST_TEST(place.proxy.fired(armed) == 1U);
+    BOOST_TEST(other.totals().connections == 1U);
+    BOOST_TEST(holds(backend, before));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_touched_while_it_is_extended_or_replaced_is_not_corrupted) {
+  for (const bool extends : {true, false}) {
+    Place place;
+    RedisBackend backend = place.storage.create_backend().value();
+    BOOST_REQUIRE(store(backend, before));
+    const auto armed = place.proxy.arm(faults::stall_after(0).on_request(1).matching("PEXPIRE"));
+    Result<void> touched = failure(errc::io, "touch");
+    std::thread toucher{[&] { touched = backend.touch(); }};
+    place.proxy.wait_until_fired(armed);
+
+    const auto changed = extends ? finish(backend.append(), more) : store(backend, larger);
+    place.proxy.release();
+    toucher.join();
+
+    BOOST_TEST_CONTEXT((extends ? "extended" : "replaced")) {
+      BOOST_TEST(changed.has_value(), message_of(changed));
+      BOOST_TEST(touched.has_value(), message_of(touched));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_kept_alive_while_it_is_extended_or_replaced_is_not_corrupted) {
+  for (const bool extends : {true, false}) {
+    Place place;
+    const RedisKeepAlive keeping{place.storage, 200ms};
+    RedisBackend backend = keeping.create_backend().value();
+    BOOST_REQUIRE(store(backend, before));
+    const auto armed = place.proxy.arm(faults::stall_after(0).on_request(1).matching("PEXPIRE"));
+    place.proxy.wait_until_fired(armed);
+
+    const auto changed = extends ? finish(backend.append(), more) : store(backend, larger);
+    place.proxy.release();
+
+    BOOST_TEST_CONTEXT((extends ? "extended" : "replaced")) {
+      BOOST_TEST(changed.has_value(), message_of(changed));
+      for (const auto end = Clock::now() + 500ms; Clock::now() < end; std::this_thread::sleep_for(10ms)) {
+        const auto status = keeping.status();
+        BOOST_TEST_REQUIRE(status.has_value(), message_of(status));
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_slow_server_does_not_hold_up_a_destructor_for_longer_than_its_time) {
+  Place place;
+  RedisOptions options = place.options;
+  options.chunk_bytes = 1;
+  options.window_bytes = 256;
+  options.timeouts.cleanup = 1s;
+  {
+    RedisBackend backend = RedisStorage{options}.create_backend().value();
+    BOOST_REQUIRE(store(backend, content(std::size_t{6} * 64 * 128)));  // six times as many as are removed at once
+    const auto armed = place.proxy.arm(faults::late_reply(10ms).matching("UNLINK").always());
+
+    const auto begin = Clock::now();
+    { const RedisBackend ending = std::move(backend); }
+
+    BOOST_TEST((Clock::now() - begin < 2'500ms));
+    BOOST_TEST(place.proxy.fired(armed) > 0U);
+  }
+  BOOST_TEST(place.lasting() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_falls_silent_does_not_hold_up_the_end_of_a_writer_for_longer_than_its_time) {
+  Place place;
+  RedisOptions options = place.options;
+  options.window_bytes = 16 * chunk;
+  options.timeouts.cleanup = 2s;
+  RedisBackend backend = RedisStorage{options}.create_backend().value();
+  Clock::time_point begin;
+  {
+    auto writer = backend.create().value();
+    BOOST_REQUIRE(writer.write(content(8 * chunk)));
+    place.proxy.arm(faults::stall_after(0).always());
+    BOOST_REQUIRE(writer.write(content(6 * chunk)));
+    begin = Clock::now();
+  }
+  BOOST_TEST((Clock::now() - begin < 2'700ms));
+  place.proxy.disarm();
   BOOST_TEST(place.lasting() == 0U);
 }

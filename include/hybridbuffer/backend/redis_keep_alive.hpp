@@ -86,10 +86,13 @@ class RedisKeeper {
   }
   [[nodiscard]] static Result<void> touch(const std::weak_ptr<RedisLocation>& one) {
     const RedisLocationRef location = one.lock();
-    const RedisObjectRef object = location ? location->current() : nullptr;
-    if (!object) return {};
-    auto touched = touch_object(*location, *object);
-    if (!touched && location->current() != object) return {};  // it was removed or replaced meanwhile
+    if (!location) return {};
+    auto touched = touch_object(*location, [&]() -> Result<RedisObjectRef> {
+      RedisObjectRef object = location->current();
+      if (!object) return failure(errc::not_found, "keep an object in Redis alive");
+      return object;
+    });
+    if (!touched && !location->current()) return {};  // there is none, or it was removed meanwhile
     return touched;
   }
 
@@ -106,8 +109,8 @@ class RedisKeeper {
 ///     RedisKeepAlive storage{RedisStorage{{.expiration = std::chrono::minutes{10}}}};        // every 200 s
 ///     HybridBuffer buffer{SegmentedMemory<>{}, SpillAt{16_MiB}, storage};
 ///
-/// It touches committed objects; what an open writer has stored lives for the expiration after its last write. The thread starts with the
-/// first location and ends with the storage and the last location. A value; copies share it.
+/// It touches committed objects; what an open writer has stored lives for 15/16 of the expiration after its last write. The thread starts
+/// with the first location and ends with the storage and the last location. A value; copies share it.
 /// Threads: as RedisStorage.
 class RedisKeepAlive {
  public:

@@ -57,8 +57,7 @@ class RedisPipeline {
   template <class IsDone>
   void drive(RedisClock::time_point deadline, IsDone&& is_done) {
     if (is_done()) return;
-    const auto begin = RedisClock::now();
-    for (const auto& link : links_) link->last_answer = begin;  // nobody waited meanwhile
+    begin_to_wait();
     while (!is_done()) {
       const bool moved = step(deadline);
       if (is_done()) break;
@@ -70,7 +69,10 @@ class RedisPipeline {
     }
   }
   /// Moves what can be moved without waiting, but for a connection that has to be made.
-  void poll(RedisClock::time_point deadline) { step(deadline); }
+  void poll(RedisClock::time_point deadline) {
+    begin_to_wait();
+    step(deadline);
+  }
   /// A command from its beginning to its end. Errors: those of the command; std::bad_alloc.
   [[nodiscard]] Result<void> run(RedisCommand& command, RedisClock::time_point deadline) {
     submit(command);
@@ -102,6 +104,12 @@ class RedisPipeline {
 
  private:
   using Phase = RedisCommand::Phase;
+
+  /// Nobody waited since the last call of the caller's: no time for an answer has passed.
+  void begin_to_wait() noexcept {
+    const auto now = RedisClock::now();
+    for (const auto& link : links_) link->last_answer = now;
+  }
 
   /// Returns: whether anything moved.
   bool step(RedisClock::time_point deadline) {
@@ -155,6 +163,7 @@ class RedisPipeline {
       if (command.phase != Phase::waiting || command.not_before > now) continue;
       auto link = link_for(command, deadline);
       if (!link) {
+        command.asked.reset();
         fail_attempt(link.error());
         return true;
       }
@@ -244,7 +253,6 @@ class RedisPipeline {
           command.phase = Phase::answered;
           return;
         }
-        command.asked.reset();
         break;
       case moved:
       case asked: {
@@ -259,7 +267,6 @@ class RedisPipeline {
         if (why.next == moved) {
           place_->note_owner(slot_, *address);
           should_learn_ = should_learn_ || place_->should_learn();
-          command.asked.reset();
         } else {
           command.asked = *std::move(address);
         }
@@ -268,10 +275,7 @@ class RedisPipeline {
         command.not_before = RedisClock::now() + retries_.pause(command.redirections);
         return;
       }
-      case other_node:
-        command.asked.reset();
-        place_->note_failed(slot_, link.address());
-        break;
+      case other_node: place_->note_failed(slot_, link.address()); break;
       case again: break;
     }
     if (command.phase != Phase::waiting) wait_again(command);
@@ -289,10 +293,12 @@ class RedisPipeline {
     command.phase = Phase::done;
     command.link = nullptr;
   }
+  /// Its next attempt is at the owner of the slot: another node was to be asked once.
   void wait_again(RedisCommand& command) noexcept {
     if (command.phase != Phase::waiting) ++waiting_;
     command.phase = Phase::waiting;
     command.link = nullptr;
+    command.asked.reset();
     command.result = {};
   }
 

@@ -57,6 +57,7 @@ class RedisUpload {
     }
     if (bytes.empty()) return {};
     if (auto begun = begin_with_tail(); !begun) return begun;
+    if (auto kept = keep_stored(); !kept) return kept;
     size_ += bytes.size();
     const std::size_t chunk_bytes = location_->options().chunk_bytes;
     while (!bytes.empty()) {
@@ -111,8 +112,9 @@ class RedisUpload {
     is_committed_ = true;
     return object_;
   }
-  /// Hands what is not needed any more to the location: after commit() what it replaced, else all that was written.
-  void give_up() noexcept {
+  /// Hands what is not needed any more to the location: after commit() what it replaced, else all that was written. It may wait up to half
+  /// of the time until `end` for what is under way.
+  void give_up(RedisClock::time_point end) noexcept {
     if (std::exchange(is_given_up_, true)) return;
     if (is_committed_) {
       if (extends()) location_->add_waste(std::move(replaced_));
@@ -120,7 +122,7 @@ class RedisUpload {
     }
     bool may_return = has_failed_;
     try {
-      pipeline_.settle(RedisClock::now() + location_->place().cleanup().limit / 2);
+      pipeline_.settle(end - (end - RedisClock::now()) / 2);
     } catch (const std::bad_alloc&) {
       may_return = true;
     }
@@ -159,6 +161,12 @@ class RedisUpload {
     return got;
   }
 
+  /// Refreshes what is stored once that has not been for a while: bytes that only fill the next chunk send nothing else.
+  [[nodiscard]] Result<void> keep_stored() {
+    if (next_ == first_ || RedisClock::now() - fresh_since_ <= location_->place().lease() / 16) return {};
+    return refresh_mine();
+  }
+
   void reserve(std::size_t size) {
     if (size <= filling_.capacity()) return;
     constexpr std::size_t least = 4096;
@@ -184,6 +192,7 @@ class RedisUpload {
                      RedisReply::Kind::status);
     under_way_.push_back(std::move(command));
     pipeline_.submit(*under_way_.back());
+    if (next_ == first_) fresh_since_ = RedisClock::now();
     ++next_;
     if (++unsent_ < at_once) return {};
     unsent_ = 0;
@@ -201,6 +210,7 @@ class RedisUpload {
   }
   [[nodiscard]] Result<void> refresh_mine() {
     if (auto waited = wait_until(0); !waited) return waited;
+    fresh_since_ = RedisClock::now();
     return refresh_keys(pipeline_, *location_, {{generation_, first_, next_ - first_}}, 0, location_->place().lease());
   }
 
@@ -218,6 +228,7 @@ class RedisUpload {
         return under_way_.front()->result;
       }
       has_sent_ = true;
+      under_way_.front()->text = {};  // of the size of a chunk
       free_.push_back(std::move(under_way_.front()));
       under_way_.pop_front();
     }
@@ -274,6 +285,7 @@ class RedisUpload {
   std::uint64_t first_;  // chunk of this writer
   std::uint64_t next_;
   std::size_t unsent_ = 0;
+  RedisClock::time_point fresh_since_{};  // since when what is stored has had all its time
   bool has_begun_ = false;
   bool has_sent_ = false;      // a chunk
   bool has_manifest_ = false;  // it may be there
