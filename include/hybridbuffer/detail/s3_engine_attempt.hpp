@@ -100,6 +100,7 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &call);
   ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &S3Engine::take_header);
   ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, &call);
+  ::curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // a proxy's "200 Connection established" is no answer
   ::curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &S3Engine::note_connected);
   ::curl_easy_setopt(easy, CURLOPT_PREREQDATA, &call);
   ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.timeouts.connect.count()));

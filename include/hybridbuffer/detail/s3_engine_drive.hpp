@@ -122,8 +122,12 @@ inline void S3Engine::check_time(S3Place& place, S3Call& call) {
   ::curl_easy_getinfo(call.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
   ::curl_easy_getinfo(call.easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
   const auto moved = static_cast<std::uint64_t>(sent) + static_cast<std::uint64_t>(received);
-  const bool waits_for_answer = static_cast<std::uint64_t>(sent) >= call.request.body.size() && call.answer.status == 0;
-  if (waits_for_answer || moved - call.speed_bytes >= timeouts.low_speed_bytes) {
+  const bool is_sent = static_cast<std::uint64_t>(sent) >= call.request.body.size();
+  const bool waits_for_answer = is_sent && call.answer.status == 0;
+  // AWS says 200 at once and then a blank now and then, until what it copies or completes is there. `call` bounds that.
+  const std::uint64_t least =
+      is_sent && call.may_fail_in_body ? std::min<std::uint64_t>(timeouts.low_speed_bytes, 1) : timeouts.low_speed_bytes;
+  if (waits_for_answer || moved - call.speed_bytes >= least) {
     call.speed_since = at;
     call.speed_bytes = moved;
   } else if (at - call.speed_since > timeouts.low_speed) {
