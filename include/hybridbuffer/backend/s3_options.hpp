@@ -75,7 +75,7 @@ struct S3Options {
   S3RetryOptions retry{};  ///< How often to try again, and when.
 
   bool verify_tls = true;              ///< certificate and host name
-  std::string ca_file{};               ///< PEM; empty: the system's
+  std::string ca_file{};               ///< PEM, the only authorities then; empty: the system's
   std::optional<std::string> proxy{};  ///< nothing: as the environment says (https_proxy, no_proxy, …); empty: none
 
   /// Headers for each object that is stored, such as {"x-amz-storage-class", "ONEZONE_IA"}, {"x-amz-server-side-encryption", "aws:kms"},

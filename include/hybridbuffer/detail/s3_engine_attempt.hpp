@@ -110,7 +110,10 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   ::curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, sockets_.get());
   ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options.verify_tls ? 1L : 0L);
   ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options.verify_tls ? 2L : 0L);
-  if (!options.ca_file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  if (!options.ca_file.empty()) {
+    ::curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+    ::curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);  // libcurl may be built with a directory of the system's beside it
+  }
   if (options.proxy) ::curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy->c_str());
   if (sends) {
     ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
