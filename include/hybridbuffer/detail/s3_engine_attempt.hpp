@@ -185,6 +185,11 @@ inline std::size_t S3Engine::take_body(char* data, std::size_t size, std::size_t
   return time;
 }
 
+/// Whether all bytes of a range are there, and are the right ones by their header.
+[[nodiscard]] inline bool is_whole(const S3Call& call) noexcept {
+  return call.range && call.range_checked && call.range->received == call.range->sink.size();
+}
+
 inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   const std::error_code curl_native{code, curl_category()};
   const std::error_code http_native{static_cast<int>(call.answer.status), http_category()};
@@ -192,7 +197,8 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   const long status = call.answer.status;
   if (call.body_refused) {
     const bool is_other = call.range && !call.answer.etag.empty() && call.answer.etag != call.range->etag;
-    const S3Failure why = is_other ? S3Failure{errc::corrupted, false} : S3Failure{errc::io, true};
+    S3Failure why = is_other ? S3Failure{errc::corrupted, false} : S3Failure{errc::io, true};
+    if (is_whole(call)) why.is_retryable = false;  // there is no rest to ask for
     return fail_attempt(place, call, why, http_native, is_other ? "the object was changed" : "another range than was asked for");
   }
   if (code != CURLE_OK) {
@@ -255,6 +261,10 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
 }
 
 inline void S3Engine::fail_attempt(S3Place& place, S3Call& call, S3Failure why, std::error_code native, std::string_view word) {
+  if (is_whole(call) && !call.body_refused) {  // what failed is the end of the answer, which holds no byte of the object
+    place.give_back();
+    return finish(call, {});
+  }
   const S3RetryOptions& retry = place.options().retry;
   curl_off_t asked_for = 0;
   if (call.easy != nullptr) ::curl_easy_getinfo(call.easy, CURLINFO_RETRY_AFTER, &asked_for);
