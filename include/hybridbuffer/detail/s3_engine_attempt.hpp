@@ -30,7 +30,7 @@ inline void S3Engine::start(S3Place& place, S3Call& call) {
 inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   const S3Request& request = call.request;
   const S3Options& options = place.options();
-  auto credentials = place.credentials(options.timeouts.operation);
+  auto credentials = place.credentials(time_left());
   if (!credentials) return std::unexpected{std::move(credentials).error()};
   call.credentials_version = credentials->version;
   call.has_session_token = !credentials->value->session_token.empty();
@@ -243,7 +243,7 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   }
   const bool is_token_refused = word == "ExpiredToken" || word == "TokenRefreshRequired" || word == "InvalidToken";
   if (is_refused_for_its_token(call, is_token_refused) && !std::exchange(call.credentials_renewed, true)) {
-    if (auto fresh = place.credentials(place.options().timeouts.operation, call.credentials_version); fresh) {
+    if (auto fresh = place.credentials(time_left(), call.credentials_version); fresh) {
       detach(call);
       return start(place, call);
     }

@@ -14,6 +14,7 @@
 #include <ctime>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/random.h>
@@ -60,6 +61,7 @@ class S3Place {
     std::shared_ptr<const S3Credentials> value;
     std::uint64_t version = 0;
   };
+  /// Errors: those of their source, which is not asked again for a second after one; `timeout`; `permission` when it throws.
   [[nodiscard]] Result<Credentials> credentials(std::chrono::milliseconds deadline, std::uint64_t stale = 0);
 
   /// Whether the budget allows a retry; takes what it costs.
@@ -90,12 +92,15 @@ class S3Place {
     LightLock lock;
     std::vector<std::unique_ptr<S3Engine>> idle;
     std::shared_ptr<S3Sockets> sockets = std::make_shared<S3Sockets>();
-    std::mutex credentials_lock;  // held while they are fetched
+    std::timed_mutex credentials_lock;  // held while they are fetched
     Credentials credentials;
-    std::chrono::steady_clock::time_point refused_until{};
+    std::chrono::steady_clock::time_point fetch_at{};  // not before, unless the store does not take them
+    std::optional<Error> refusal;                      // of the source, the last time
+    std::chrono::steady_clock::time_point ask_at{};    // it again after that
   };
 
   [[nodiscard]] Local& local();
+  [[nodiscard]] Result<S3Credentials> fetch_credentials(std::chrono::milliseconds deadline) const;
 
   S3Options options_;
   S3Endpoint endpoint_;
