@@ -1,4 +1,5 @@
 #include "../../support/forked_child.hpp"
+#include "s3_lone_server.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -185,6 +186,21 @@ BOOST_AUTO_TEST_CASE(an_instance_s_role_is_asked_with_a_token_of_version_2) {
   BOOST_TEST(service.fired(token) == 1U);
   BOOST_TEST(service.fired(role) == 1U);
   BOOST_TEST(service.fired(keys) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(an_instance_is_asked_for_two_seconds_in_all) {
+  Environment environment;
+  testing::LoneServer slow{[](const std::string& request, const testing::LoneServer::Connection& connection) {
+    std::this_thread::sleep_for(900ms);
+    return connection.send(faults::http("200 OK", request.find("my-role") != std::string::npos ? lent : "my-role"));
+  }};
+  environment.set("AWS_EC2_METADATA_DISABLED", "false");
+  environment.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", slow.url());
+
+  const auto found = credentials_from_instance(30s);
+
+  BOOST_REQUIRE(!found);
+  BOOST_TEST((found.error() == errc::timeout), found.error().message());
 }
 
 BOOST_AUTO_TEST_CASE(a_service_that_hangs_or_babbles_is_no_source) {
