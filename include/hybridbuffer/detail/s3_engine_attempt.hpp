@@ -63,7 +63,8 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   };
   for (const auto& [name, value] : headers) {
     std::string line = name;
-    line.append(": ").append(value);
+    if (value.find_first_not_of(' ') == std::string::npos) line.append(";");  // libcurl's word for a header without a value
+    else line.append(": ").append(value);
     add(line);
   }
   add("Expect:");
