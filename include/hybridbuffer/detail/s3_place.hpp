@@ -44,7 +44,7 @@ struct S3Endpoint {
 class S3Place {
  public:
   S3Place(S3Options options, S3Endpoint endpoint)
-      : options_{std::move(options)}, endpoint_{std::move(endpoint)}, budget_{static_cast<int>(options_.retry.budget)} {}
+      : options_{std::move(options)}, endpoint_{std::move(endpoint)}, budget_{options_.retry.budget} {}
   S3Place(const S3Place&) = delete;
   S3Place& operator=(const S3Place&) = delete;
   ~S3Place();
@@ -66,15 +66,15 @@ class S3Place {
 
   /// Whether the budget allows a retry; takes what it costs.
   [[nodiscard]] bool take_retry() noexcept {
-    const int cost = static_cast<int>(options_.retry.retry_cost);
-    int left = budget_.load(std::memory_order_relaxed);
+    const std::int64_t cost = options_.retry.retry_cost;
+    std::int64_t left = budget_.load(std::memory_order_relaxed);
     while (left >= cost) {
       if (budget_.compare_exchange_weak(left, left - cost, std::memory_order_relaxed)) return true;
     }
     return false;
   }
   void give_back() noexcept {
-    if (budget_.load(std::memory_order_relaxed) < static_cast<int>(options_.retry.budget)) budget_.fetch_add(1, std::memory_order_relaxed);
+    if (budget_.load(std::memory_order_relaxed) < std::int64_t{options_.retry.budget}) budget_.fetch_add(1, std::memory_order_relaxed);
   }
 
   /// An engine with idle connections, or a new one. Errors: std::bad_alloc.
@@ -104,7 +104,7 @@ class S3Place {
 
   S3Options options_;
   S3Endpoint endpoint_;
-  std::atomic<int> budget_;
+  std::atomic<std::int64_t> budget_;
   std::atomic<std::time_t> clock_offset_{0};
   std::atomic<Local*> local_{nullptr};
 };
