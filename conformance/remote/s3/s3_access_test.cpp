@@ -274,10 +274,30 @@ BOOST_AUTO_TEST_CASE(a_clock_that_jumps_before_a_head_is_noticed_too) {
   gateway().connection().remove(lasting);
 }
 
+// As of a key that is free, where one may not list.
+BOOST_AUTO_TEST_CASE(who_may_not_look_publishes_an_object_of_one_part_and_keeps_what_is_there) {
+  Place place;
+  auto backend = S3Storage{place.options}.create_backend().value();
+  const Bytes bytes = content(1'000);
+  BOOST_REQUIRE(store(backend, bytes));
+  const std::string lasting = "access/published-blindly";
+  const auto heads = place.proxy.arm(faults::answer(faults::http("403 Forbidden")).matching("HEAD ").always());
+
+  const auto published = backend.publish(lasting, PublishMode::keep);
+  const auto again = backend.publish(lasting, PublishMode::keep);
+
+  BOOST_TEST(published.has_value(), (published ? std::string{} : published.error().message()));
+  BOOST_TEST(gateway().connection().get(lasting).value_or("").size() == bytes.size());
+  BOOST_REQUIRE(!again);
+  BOOST_TEST((again.error() == errc::already_exists), again.error().message());
+  BOOST_TEST(place.proxy.fired(heads) == 2U);
+  gateway().connection().remove(lasting);
+}
+
 BOOST_AUTO_TEST_CASE(a_head_that_is_forbidden_is_asked_once_while_the_clock_is_right) {
   Place place;
   auto backend = S3Storage{place.options}.create_backend().value();
-  BOOST_REQUIRE(store(backend, content(10)));
+  BOOST_REQUIRE(store(backend, content(part + 1)));
   char date[40];
   const std::time_t now = std::time(nullptr);
   tm utc{};

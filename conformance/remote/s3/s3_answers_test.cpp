@@ -171,6 +171,18 @@ BOOST_AUTO_TEST_CASE(requests_that_were_given_up_are_looked_for_once_more_and_no
   BOOST_TEST(place.proxy.totals().requests == 2U * many);
 }
 
+BOOST_AUTO_TEST_CASE(an_object_header_without_a_value_is_sent_as_it_is_signed) {
+  Place place;
+  place.options.object_headers = {{"x-amz-meta-empty", ""}, {"x-amz-meta-blank", " "}};
+  const auto carried = place.proxy.arm(faults::drop_reply().on_request(never).matching("x-amz-meta-empty:"));
+  S3Backend backend = S3Storage{place.options}.create_backend().value();
+
+  const auto stored = store(backend, before);
+
+  BOOST_TEST(stored.has_value(), (stored ? std::string{} : stored.error().message()));
+  BOOST_TEST(place.proxy.seen(carried) == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(retry_after_is_obeyed) {
   Place place;
   S3Backend backend = place.storage.create_backend().value();

@@ -1,23 +1,29 @@
 #include "../../support/forked_child.hpp"
+#include "s3_lone_server.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 #include <hybridbuffer/backend/s3.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <netinet/in.h>
 #include <servers/fault_proxy.hpp>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 // Where credentials are found. The services are a proxy without a server, which answers as it is told.
 
@@ -182,6 +188,21 @@ BOOST_AUTO_TEST_CASE(an_instance_s_role_is_asked_with_a_token_of_version_2) {
   BOOST_TEST(service.fired(keys) == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(an_instance_is_asked_for_two_seconds_in_all) {
+  Environment environment;
+  testing::LoneServer slow{[](const std::string& request, const testing::LoneServer::Connection& connection) {
+    std::this_thread::sleep_for(900ms);
+    return connection.send(faults::http("200 OK", request.find("my-role") != std::string::npos ? lent : "my-role"));
+  }};
+  environment.set("AWS_EC2_METADATA_DISABLED", "false");
+  environment.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", slow.url());
+
+  const auto found = credentials_from_instance(30s);
+
+  BOOST_REQUIRE(!found);
+  BOOST_TEST((found.error() == errc::timeout), found.error().message());
+}
+
 BOOST_AUTO_TEST_CASE(a_service_that_hangs_or_babbles_is_no_source) {
   Environment environment;
   servers::FaultProxy service{{.protocol = servers::Protocol::http}};
@@ -232,7 +253,7 @@ BOOST_AUTO_TEST_CASE(the_connection_to_a_service_is_no_standard_descriptor_and_i
 
 BOOST_AUTO_TEST_CASE(credentials_are_fetched_anew_before_they_expire_and_not_at_every_request) {
   unsigned fetched = 0;
-  std::chrono::minutes valid{60};
+  std::chrono::seconds valid = 1h;
   S3Options options{.bucket = "bucket", .endpoint = "http://127.0.0.1:9"};
   options.credentials = [&](std::chrono::milliseconds) -> Result<S3Credentials> {
     ++fetched;
@@ -244,9 +265,75 @@ BOOST_AUTO_TEST_CASE(credentials_are_fetched_anew_before_they_expire_and_not_at_
   BOOST_REQUIRE(place.credentials(1s));
   BOOST_TEST(fetched == 1U);
   const auto known = place.credentials(1s);
-  valid = std::chrono::minutes{1};
+  valid = 2s;
   BOOST_REQUIRE(place.credentials(1s, known->version));  // the store does not take them
   BOOST_TEST(fetched == 2U);
-  BOOST_REQUIRE(place.credentials(1s));  // a minute is less than five
+  for (int i = 0; i < 100; ++i) BOOST_REQUIRE(place.credentials(1s));
+  BOOST_TEST(fetched == 2U);
+  std::this_thread::sleep_for(1'600ms);  // past the middle of their life
+  BOOST_REQUIRE(place.credentials(1s));
   BOOST_TEST(fetched == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(credentials_expire_by_the_clock_of_the_store) {
+  constexpr std::chrono::hours behind{3};
+  unsigned fetched = 0;
+  S3Options options{.bucket = "bucket", .endpoint = "http://127.0.0.1:9"};
+  options.credentials = [&](std::chrono::milliseconds) -> Result<S3Credentials> {
+    ++fetched;
+    return S3Credentials{.access_key = "A", .secret_key = "S", .expires = std::chrono::system_clock::now() - behind + 1h};
+  };
+  detail::S3Place place{options, {}};
+
+  for (int i = 0; i < 100; ++i) BOOST_REQUIRE(place.credentials(1s));
+  BOOST_TEST(fetched == 1U);  // though they look as if they had expired
+
+  place.set_now(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now() - behind));
+  const auto known = place.credentials(1s);
+  BOOST_REQUIRE(place.credentials(1s, known->version));
+  for (int i = 0; i < 100; ++i) BOOST_REQUIRE(place.credentials(1s));
+  BOOST_TEST(fetched == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_source_that_hangs_takes_what_is_left_of_a_call_and_not_as_much_for_each_request) {
+  unsigned asked = 0;
+  std::chrono::milliseconds longest{0};
+  S3Options options{.bucket = "bucket", .endpoint = "http://127.0.0.1:9"};
+  options.timeouts.operation = 500ms;
+  options.timeouts.cleanup = 100ms;
+  options.credentials = [&](std::chrono::milliseconds deadline) -> Result<S3Credentials> {
+    ++asked;
+    longest = std::max(longest, deadline);
+    std::this_thread::sleep_for(deadline);
+    return failure(errc::timeout, "ask for credentials");
+  };
+  const auto place = std::make_shared<detail::S3Place>(options, detail::S3Endpoint{});
+  detail::S3Object object{.key = "key", .etag = "etag", .size = 4'000'000'000};
+  std::vector<std::byte> bytes(4 * options.range_bytes);
+
+  const auto read = detail::read_ranges(place, object, 0, bytes);
+  detail::S3Waste::Entries entries = detail::S3Waste::entry("key");
+  detail::S3Waste::Entries gone;
+  const auto removed = detail::S3Waste::remove(place, options.timeouts.cleanup, entries, gone);
+
+  BOOST_REQUIRE(!read);
+  BOOST_TEST((read.error() == errc::timeout), read.error().message());
+  BOOST_TEST(!removed.has_value());
+  BOOST_TEST(asked == 1U);
+  BOOST_TEST(longest.count() <= 500);
+  std::this_thread::sleep_for(1'100ms);
+  longest = {};
+  BOOST_TEST(!detail::S3Waste::remove(place, options.timeouts.cleanup, entries, gone));
+  BOOST_TEST(asked == 2U);
+  BOOST_TEST(longest.count() <= 100);
+}
+
+BOOST_AUTO_TEST_CASE(a_source_that_throws_is_an_error) {
+  S3Options options{.bucket = "bucket", .endpoint = "http://127.0.0.1:9"};
+  options.credentials = [](std::chrono::milliseconds) -> Result<S3Credentials> { throw std::runtime_error{"out of order"}; };
+
+  const auto checked = S3Storage{options}.check();
+
+  BOOST_REQUIRE(!checked);
+  BOOST_TEST((checked.error() == errc::permission), checked.error().message());
 }

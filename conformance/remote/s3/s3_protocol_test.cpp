@@ -1,10 +1,13 @@
 #include <boost/test/unit_test.hpp>
 
 #include <hybridbuffer/detail/s3_endpoint.hpp>
+#include <hybridbuffer/detail/s3_engine.hpp>
 #include <hybridbuffer/detail/s3_error.hpp>
 #include <hybridbuffer/detail/s3_signature.hpp>
 #include <hybridbuffer/detail/s3_xml.hpp>
 
+#include <chrono>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -155,6 +158,33 @@ BOOST_AUTO_TEST_CASE(a_wrong_setting_is_named_and_not_shown) {
   }
   BOOST_TEST(!s3_endpoint({.bucket = "no/name"}));
   BOOST_TEST(!s3_endpoint({.bucket = "bucket", .region = ""}));
+}
+
+BOOST_AUTO_TEST_CASE(times_that_no_clock_holds_are_refused) {
+  using namespace std::chrono_literals;
+  constexpr auto most = std::chrono::milliseconds::max();
+  BOOST_TEST(check_s3_sizes({.bucket = "bucket"}).has_value());
+  BOOST_TEST(check_s3_sizes({.bucket = "bucket", .timeouts = {.operation = 24h * 365 * 100}}).has_value());
+  for (const S3Timeouts& wrong : {S3Timeouts{.connect = most}, S3Timeouts{.call = most}, S3Timeouts{.low_speed = most},
+                                  S3Timeouts{.operation = most}, S3Timeouts{.cleanup = most}, S3Timeouts{.call = 0ms}}) {
+    const auto checked = check_s3_sizes({.bucket = "bucket", .timeouts = wrong});
+    BOOST_REQUIRE(!checked);
+    BOOST_TEST((checked.error() == errc::invalid_argument));
+  }
+  BOOST_TEST(!check_s3_sizes({.bucket = "bucket", .retry = {.base = most}}));
+  BOOST_TEST(!check_s3_sizes({.bucket = "bucket", .retry = {.cap = most}}));
+}
+
+BOOST_AUTO_TEST_CASE(the_largest_retry_budget_is_one) {
+  S3Options options{.bucket = "bucket"};
+  options.retry.budget = std::numeric_limits<unsigned>::max();
+  S3Place place{options, {}};
+  BOOST_TEST(place.take_retry());
+  place.give_back();
+  options.retry.budget = 100;
+  options.retry.retry_cost = std::numeric_limits<unsigned>::max();
+  S3Place dear{options, {}};
+  BOOST_TEST(!dear.take_retry());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -96,34 +96,36 @@ namespace detail {
 
 /// The role of an EC2 instance, by version 2 of its metadata service, which needs a token and so cannot be reached by a forwarded request.
 /// `address`: AWS_EC2_METADATA_SERVICE_ENDPOINT, or http://169.254.169.254. Nothing is asked with AWS_EC2_METADATA_DISABLED=true.
-/// Errors: `not_found` when it is switched off or has no role; those of asking it, within two seconds.
+/// Errors: `not_found` when it is switched off or has no role; those of asking it, within two seconds in all.
 [[nodiscard]] inline Result<S3Credentials> credentials_from_instance(std::chrono::milliseconds deadline) {
   constexpr OperationName operation{"ask the instance's metadata service"};
   if (detail::environment("AWS_EC2_METADATA_DISABLED") == "true") return failure(errc::not_found, operation, "it is switched off");
   std::string address = detail::environment("AWS_EC2_METADATA_SERVICE_ENDPOINT");
   if (address.empty()) address = "http://169.254.169.254";
   if (address.ends_with('/')) address.pop_back();
-  deadline = std::min(deadline, std::chrono::milliseconds{2'000});
-  auto token =
-      detail::ask_credential_service("PUT", address + "/latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 21600", deadline);
+  const auto end = std::chrono::steady_clock::now() + std::min(deadline, std::chrono::milliseconds{2'000});
+  const auto left = [&] { return std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()); };
+  auto token = detail::ask_credential_service("PUT", address + "/latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 21600", left());
   if (!token) return std::unexpected{std::move(token).error()};
   const std::string header = "X-aws-ec2-metadata-token: " + *token;
   const std::string roles = address + "/latest/meta-data/iam/security-credentials/";
-  auto role = detail::ask_credential_service("GET", roles, header, deadline);
+  auto role = detail::ask_credential_service("GET", roles, header, left());
   if (!role) return std::unexpected{std::move(role).error()};
   const std::string_view name = detail::trimmed(std::string_view{*role}.substr(0, role->find('\n')));
   if (name.empty()) return failure(errc::not_found, operation, "the instance has no role");
-  return detail::credentials_from_service(roles + detail::s3_encode(name), header, deadline);
+  return detail::credentials_from_service(roles + detail::s3_encode(name), header, left());
 }
 
 /// The first that has any: environment, shared file, container, instance. Those of a service are fetched anew before they expire.
 /// Errors: `permission` when nobody has any; that of a container's service that is named and fails.
 [[nodiscard]] inline S3CredentialSource default_credentials() {
   return [](std::chrono::milliseconds deadline) -> Result<S3Credentials> {
+    const auto end = std::chrono::steady_clock::now() + deadline;
     if (auto found = credentials_from_environment()) return found;
     if (auto found = credentials_from_shared_file()) return found;
     if (auto found = credentials_from_container(deadline); found || found.error() != errc::not_found) return found;
-    if (auto found = credentials_from_instance(deadline)) return found;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (auto found = credentials_from_instance(left)) return found;
     return failure(errc::permission, "find credentials for S3", "none in the environment, the shared file, a container or an instance");
   };
 }

@@ -18,8 +18,10 @@ struct S3Credentials {
   std::optional<std::chrono::system_clock::time_point> expires{};  ///< nothing: never
 };
 
-/// Fetches credentials. Called when there are none yet, a few minutes before they expire, and when a store says that they did; not from
-/// two threads at once for one storage. `deadline`: how long it may take.
+/// Fetches credentials. Called when there are none yet, a few minutes before they expire (of what lives less, in the middle of its life),
+/// and when a store says that they did; not from two threads at once for one storage, and not within a second after an error. `deadline`:
+/// how long it may take, which is what is left of the time for the call that needs them. It answers with an error and does not throw:
+/// what it throws, other than std::bad_alloc, is `permission`.
 using S3CredentialSource = std::function<Result<S3Credentials>(std::chrono::milliseconds deadline)>;
 
 /// Always the same ones.

@@ -24,7 +24,8 @@ enum class S3Addressing : std::uint8_t {
 struct S3Timeouts {
   std::chrono::milliseconds connect{5'000};      ///< for a connection, TLS included
   std::chrono::milliseconds call{60'000};        ///< for one HTTP request, its answer included
-  std::chrono::milliseconds low_speed{10'000};   ///< a body that moves less than `low_speed_bytes` in this time is given up
+  std::chrono::milliseconds low_speed{10'000};   ///< a body that moves less than `low_speed_bytes` in this time is given up;
+                                                 ///< of what a store answers while it copies or completes any byte is enough
   std::uint64_t low_speed_bytes = 10'240;        ///< Fewer bytes a second than this count as none.
   std::chrono::milliseconds operation{120'000};  ///< for one call of the caller's, retries and pauses included; one that sends or fetches
                                                  ///< several parts begins anew with each that is done
@@ -74,7 +75,7 @@ struct S3Options {
   S3RetryOptions retry{};  ///< How often to try again, and when.
 
   bool verify_tls = true;              ///< certificate and host name
-  std::string ca_file{};               ///< PEM; empty: the system's
+  std::string ca_file{};               ///< PEM, the only authorities then; empty: the system's
   std::optional<std::string> proxy{};  ///< nothing: as the environment says (https_proxy, no_proxy, …); empty: none
 
   /// Headers for each object that is stored, such as {"x-amz-storage-class", "ONEZONE_IA"}, {"x-amz-server-side-encryption", "aws:kms"},

@@ -13,16 +13,18 @@
 
 namespace hybridbuffer::inline v0_1::detail {
 
-/// Notes a line of the head, its end of line with it. A status line begins a new answer. Errors: std::bad_alloc.
+/// Notes a line of the head, its end of line with it. A status line begins a new answer; one of 1xx, which only comes before the answer, is
+/// none. Errors: std::bad_alloc.
 inline void note_header_line(S3Answer& answer, std::string_view line) {
   while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
   if (line.starts_with("HTTP/")) {
     answer = {};
     const auto blank = line.find(' ');
-    if (blank != std::string_view::npos) answer.status = static_cast<long>(s3_number(line.substr(blank + 1, 3)).value_or(0));
+    const auto status = blank != std::string_view::npos ? s3_number(line.substr(blank + 1, 3)).value_or(0) : 0;
+    if (status >= 200) answer.status = static_cast<long>(status);
     return;
   }
-  if (line.empty()) answer.head_is_whole = true;
+  if (line.empty()) answer.head_is_whole = answer.status != 0;
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
   const std::string_view name = line.substr(0, colon);

@@ -10,7 +10,9 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <curl/curl.h>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -40,6 +42,7 @@ namespace hybridbuffer::inline v0_1::detail {
 [[nodiscard]] inline Result<std::string> ask_credential_service(const char* method, const std::string& url, const std::string& header,
                                                                 std::chrono::milliseconds deadline) {
   constexpr OperationName operation{"ask a credential service"};
+  constexpr std::int64_t most_milliseconds = std::numeric_limits<std::int32_t>::max();  // libcurl's
   struct Free {
     void operator()(CURL* easy) const noexcept { ::curl_easy_cleanup(easy); }
     void operator()(curl_slist* list) const noexcept { ::curl_slist_free_all(list); }
@@ -69,7 +72,7 @@ namespace hybridbuffer::inline v0_1::detail {
   ::curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());
   ::curl_easy_setopt(easy.get(), CURLOPT_PROXY, "");
   ::curl_easy_setopt(easy.get(), CURLOPT_NOSIGNAL, 1L);
-  ::curl_easy_setopt(easy.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(deadline.count(), 1)));
+  ::curl_easy_setopt(easy.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(std::clamp<std::int64_t>(deadline.count(), 1, most_milliseconds)));
   ::curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, take);
   ::curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &body);
   const CURLcode code = ::curl_easy_perform(easy.get());

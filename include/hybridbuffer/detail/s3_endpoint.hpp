@@ -6,6 +6,7 @@
 #include <hybridbuffer/error.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -38,9 +39,11 @@ inline constexpr OperationName s3_settings{"use an S3 storage"};
   if (options.parallel_ranges == 0 || options.parallel_ranges > most_parallel) return wrong("parallel_ranges: not within 1 and 64");
   if (options.retry.attempts == 0) return wrong("retry.attempts: 0");
   const S3Timeouts& timeouts = options.timeouts;
-  if (std::min({timeouts.connect, timeouts.call, timeouts.low_speed, timeouts.operation, timeouts.cleanup}).count() <= 0) {
-    return wrong("timeouts: not all above 0");
+  constexpr std::chrono::hours longest{24 * 366 * 100};
+  for (const auto time : {timeouts.connect, timeouts.call, timeouts.low_speed, timeouts.operation, timeouts.cleanup}) {
+    if (time.count() <= 0 || time > longest) return wrong("timeouts: not all above 0 and within 100 years");
   }
+  if (std::max(options.retry.base, options.retry.cap) > longest) return wrong("retry: base or cap of more than 100 years");
   constexpr std::size_t longest_prefix = 512;
   if (options.prefix.size() > longest_prefix || options.prefix.starts_with('/')) {
     return wrong("prefix: longer than 512 bytes, or with a slash at its beginning");

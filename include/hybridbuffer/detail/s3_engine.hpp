@@ -47,6 +47,7 @@ class S3Engine {
   template <class IsDone>
   void drive(S3Place& place, S3Clock::time_point deadline, IsDone&& is_done) {
     begin_ = S3Clock::now();
+    deadline_ = deadline;
     while (!is_done()) {
       step(place);
       if (is_done()) break;
@@ -58,9 +59,10 @@ class S3Engine {
     }
     driven_ += S3Clock::now() - begin_;
   }
-  /// Moves what can be moved without waiting.
+  /// Moves what can be moved without waiting, but for credentials that have to be fetched.
   void poll(S3Place& place) {
     begin_ = S3Clock::now();
+    deadline_ = begin_ + place.options().timeouts.operation;
     step(place);
     driven_ += S3Clock::now() - begin_;
   }
@@ -87,6 +89,10 @@ class S3Engine {
   void detach(S3Call& call) noexcept;
   void fail_attempt(S3Place& place, S3Call& call, S3Failure why, std::error_code native, std::string_view word);
   void finish(S3Call& call, Result<void> result) noexcept;
+  /// What is left to whoever drives.
+  [[nodiscard]] std::chrono::milliseconds time_left() const noexcept {
+    return std::chrono::ceil<std::chrono::milliseconds>(deadline_ - S3Clock::now());
+  }
   /// Does something for a call; it fails when memory runs out.
   template <class Function>
   void guarded(S3Call& call, Function&& function) noexcept {
@@ -110,6 +116,7 @@ class S3Engine {
   std::vector<S3Call*> calls_;  // waiting and active
   Time driven_{};
   S3Clock::time_point begin_{};
+  S3Clock::time_point deadline_{};  // of whoever drives
 };
 
 /// An engine on loan. In a forked child it is left as it is: its connections are the parent's.

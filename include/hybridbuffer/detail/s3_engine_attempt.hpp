@@ -30,7 +30,7 @@ inline void S3Engine::start(S3Place& place, S3Call& call) {
 inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   const S3Request& request = call.request;
   const S3Options& options = place.options();
-  auto credentials = place.credentials(options.timeouts.operation);
+  auto credentials = place.credentials(time_left());
   if (!credentials) return std::unexpected{std::move(credentials).error()};
   call.credentials_version = credentials->version;
   call.has_session_token = !credentials->value->session_token.empty();
@@ -63,7 +63,8 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   };
   for (const auto& [name, value] : headers) {
     std::string line = name;
-    line.append(": ").append(value);
+    if (value.find_first_not_of(' ') == std::string::npos) line.append(";");  // libcurl's word for a header without a value
+    else line.append(": ").append(value);
     add(line);
   }
   add("Expect:");
@@ -100,6 +101,7 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &call);
   ::curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &S3Engine::take_header);
   ::curl_easy_setopt(easy, CURLOPT_HEADERDATA, &call);
+  ::curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // a proxy's "200 Connection established" is no answer
   ::curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &S3Engine::note_connected);
   ::curl_easy_setopt(easy, CURLOPT_PREREQDATA, &call);
   ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.timeouts.connect.count()));
@@ -109,7 +111,10 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   ::curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, sockets_.get());
   ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options.verify_tls ? 1L : 0L);
   ::curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options.verify_tls ? 2L : 0L);
-  if (!options.ca_file.empty()) ::curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  if (!options.ca_file.empty()) {
+    ::curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+    ::curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);  // libcurl may be built with a directory of the system's beside it
+  }
   if (options.proxy) ::curl_easy_setopt(easy, CURLOPT_PROXY, options.proxy->c_str());
   if (sends) {
     ::curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -181,6 +186,11 @@ inline std::size_t S3Engine::take_body(char* data, std::size_t size, std::size_t
   return time;
 }
 
+/// Whether all bytes of a range are there, and are the right ones by their header.
+[[nodiscard]] inline bool is_whole(const S3Call& call) noexcept {
+  return call.range && call.range_checked && call.range->received == call.range->sink.size();
+}
+
 inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   const std::error_code curl_native{code, curl_category()};
   const std::error_code http_native{static_cast<int>(call.answer.status), http_category()};
@@ -188,7 +198,8 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   const long status = call.answer.status;
   if (call.body_refused) {
     const bool is_other = call.range && !call.answer.etag.empty() && call.answer.etag != call.range->etag;
-    const S3Failure why = is_other ? S3Failure{errc::corrupted, false} : S3Failure{errc::io, true};
+    S3Failure why = is_other ? S3Failure{errc::corrupted, false} : S3Failure{errc::io, true};
+    if (is_whole(call)) why.is_retryable = false;  // there is no rest to ask for
     return fail_attempt(place, call, why, http_native, is_other ? "the object was changed" : "another range than was asked for");
   }
   if (code != CURLE_OK) {
@@ -233,7 +244,7 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   }
   const bool is_token_refused = word == "ExpiredToken" || word == "TokenRefreshRequired" || word == "InvalidToken";
   if (is_refused_for_its_token(call, is_token_refused) && !std::exchange(call.credentials_renewed, true)) {
-    if (auto fresh = place.credentials(place.options().timeouts.operation, call.credentials_version); fresh) {
+    if (auto fresh = place.credentials(time_left(), call.credentials_version); fresh) {
       detach(call);
       return start(place, call);
     }
@@ -251,6 +262,10 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
 }
 
 inline void S3Engine::fail_attempt(S3Place& place, S3Call& call, S3Failure why, std::error_code native, std::string_view word) {
+  if (is_whole(call) && !call.body_refused) {  // what failed is the end of the answer, which holds no byte of the object
+    place.give_back();
+    return finish(call, {});
+  }
   const S3RetryOptions& retry = place.options().retry;
   curl_off_t asked_for = 0;
   if (call.easy != nullptr) ::curl_easy_getinfo(call.easy, CURLINFO_RETRY_AFTER, &asked_for);

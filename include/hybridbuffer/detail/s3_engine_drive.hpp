@@ -27,17 +27,13 @@ inline S3Engine::~S3Engine() {
   ::curl_multi_cleanup(multi_);
 }
 
-inline void S3Engine::submit(S3Place& place, S3Call& call) noexcept {
+inline void S3Engine::submit(S3Place& /*place*/, S3Call& call) noexcept {
   call.result = {};
   call.failures = 0;
   call.credentials_renewed = call.clock_set = false;
   call.not_before = {};
   call.phase = S3Call::Phase::waiting;
-  begin_ = S3Clock::now();
-  guarded(call, [&] {
-    calls_.push_back(&call);
-    start(place, call);
-  });
+  guarded(call, [&] { calls_.push_back(&call); });  // who drives knows how long its credentials may take
 }
 
 inline void S3Engine::cancel(S3Call& call) noexcept {
@@ -122,8 +118,12 @@ inline void S3Engine::check_time(S3Place& place, S3Call& call) {
   ::curl_easy_getinfo(call.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
   ::curl_easy_getinfo(call.easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
   const auto moved = static_cast<std::uint64_t>(sent) + static_cast<std::uint64_t>(received);
-  const bool waits_for_answer = static_cast<std::uint64_t>(sent) >= call.request.body.size() && call.answer.status == 0;
-  if (waits_for_answer || moved - call.speed_bytes >= timeouts.low_speed_bytes) {
+  const bool is_sent = static_cast<std::uint64_t>(sent) >= call.request.body.size();
+  const bool waits_for_answer = is_sent && call.answer.status == 0;
+  // AWS says 200 at once and then a blank now and then, until what it copies or completes is there. `call` bounds that.
+  const std::uint64_t least =
+      is_sent && call.may_fail_in_body ? std::min<std::uint64_t>(timeouts.low_speed_bytes, 1) : timeouts.low_speed_bytes;
+  if (waits_for_answer || moved - call.speed_bytes >= least) {
     call.speed_since = at;
     call.speed_bytes = moved;
   } else if (at - call.speed_since > timeouts.low_speed) {
@@ -181,24 +181,54 @@ inline S3Place::~S3Place() {
   else mine->sockets->close_copies();
 }
 
-inline Result<S3Place::Credentials> S3Place::credentials(std::chrono::milliseconds deadline, std::uint64_t stale) {
-  constexpr std::chrono::minutes early{5};
-  Local& mine = local();
-  const std::lock_guard guard{mine.credentials_lock};
-  Credentials& known = mine.credentials;
-  const auto time = std::chrono::system_clock::now();
-  const auto expires = known.value ? known.value->expires : std::nullopt;
-  const bool expires_soon = expires && *expires - early < time;
-  const bool is_usable = known.value && known.version != stale && !(expires && *expires < time);
-  if (is_usable && (!expires_soon || S3Clock::now() < mine.refused_until)) return known;
-  auto fetched = options_.credentials(deadline);
-  if (!fetched) {
-    if (!is_usable) return std::unexpected{std::move(fetched).error()};
-    mine.refused_until = S3Clock::now() + std::chrono::seconds{30};  // the old ones still hold: not at every request
-    return known;
+inline Result<S3Credentials> S3Place::fetch_credentials(std::chrono::milliseconds deadline) const {
+  try {
+    return options_.credentials(deadline);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (...) {  // the caller's own, who is told what to do instead
+    return failure(errc::permission, "fetch credentials for S3", "their source threw an exception");
   }
+}
+
+inline Result<S3Place::Credentials> S3Place::credentials(std::chrono::milliseconds deadline, std::uint64_t stale) {
+  using namespace std::chrono_literals;
+  constexpr std::chrono::seconds early = 5min;
+  constexpr std::chrono::seconds longest_pause{30};
+  constexpr OperationName operation{"fetch credentials for S3"};
+  const auto end = S3Clock::now() + deadline;
+  Local& mine = local();
+  const std::unique_lock guard{mine.credentials_lock, end};
+  if (!guard.owns_lock()) return failure(errc::timeout, operation);
+  Credentials& known = mine.credentials;
+  const auto life = [&] {  // by the store's clock
+    if (!known.value || !known.value->expires) return std::chrono::system_clock::duration::max();
+    return *known.value->expires - std::chrono::system_clock::from_time_t(now());
+  };
+  const auto time = S3Clock::now();
+  const bool is_taken = known.value && known.version != stale;
+  if (is_taken && (life() > early || time < mine.fetch_at)) return known;
+  const bool is_usable = is_taken && life() > 0s;
+  if (mine.refusal && time < mine.ask_at) return is_usable ? Result<Credentials>{known} : std::unexpected{*mine.refusal};
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - time);
+  if (left <= 0ms) return is_usable ? Result<Credentials>{known} : failure(errc::timeout, operation);
+
+  auto fetched = fetch_credentials(left);
+  if (!fetched) {
+    mine.refusal = std::move(fetched).error();
+    mine.ask_at = S3Clock::now() + 1s;  // not for every range of a window
+    if (is_usable) {
+      mine.fetch_at = S3Clock::now() + std::min<S3Clock::duration>(life(), longest_pause);
+      return known;
+    }
+    return std::unexpected{*mine.refusal};
+  }
+  mine.refusal.reset();
   known.value = std::make_shared<const S3Credentials>(*std::move(fetched));
   ++known.version;
+  // What lives for less than `early`, or not at all by a clock that is wrong, is not fetched at every request either.
+  const auto half = life() / 2;
+  mine.fetch_at = S3Clock::now() + (half > 0s && half < longest_pause ? half : longest_pause);
   return known;
 }
 

@@ -14,6 +14,7 @@
 #include <ctime>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/random.h>
@@ -43,7 +44,7 @@ struct S3Endpoint {
 class S3Place {
  public:
   S3Place(S3Options options, S3Endpoint endpoint)
-      : options_{std::move(options)}, endpoint_{std::move(endpoint)}, budget_{static_cast<int>(options_.retry.budget)} {}
+      : options_{std::move(options)}, endpoint_{std::move(endpoint)}, budget_{options_.retry.budget} {}
   S3Place(const S3Place&) = delete;
   S3Place& operator=(const S3Place&) = delete;
   ~S3Place();
@@ -60,19 +61,20 @@ class S3Place {
     std::shared_ptr<const S3Credentials> value;
     std::uint64_t version = 0;
   };
+  /// Errors: those of their source, which is not asked again for a second after one; `timeout`; `permission` when it throws.
   [[nodiscard]] Result<Credentials> credentials(std::chrono::milliseconds deadline, std::uint64_t stale = 0);
 
   /// Whether the budget allows a retry; takes what it costs.
   [[nodiscard]] bool take_retry() noexcept {
-    const int cost = static_cast<int>(options_.retry.retry_cost);
-    int left = budget_.load(std::memory_order_relaxed);
+    const std::int64_t cost = options_.retry.retry_cost;
+    std::int64_t left = budget_.load(std::memory_order_relaxed);
     while (left >= cost) {
       if (budget_.compare_exchange_weak(left, left - cost, std::memory_order_relaxed)) return true;
     }
     return false;
   }
   void give_back() noexcept {
-    if (budget_.load(std::memory_order_relaxed) < static_cast<int>(options_.retry.budget)) budget_.fetch_add(1, std::memory_order_relaxed);
+    if (budget_.load(std::memory_order_relaxed) < std::int64_t{options_.retry.budget}) budget_.fetch_add(1, std::memory_order_relaxed);
   }
 
   /// An engine with idle connections, or a new one. Errors: std::bad_alloc.
@@ -90,16 +92,19 @@ class S3Place {
     LightLock lock;
     std::vector<std::unique_ptr<S3Engine>> idle;
     std::shared_ptr<S3Sockets> sockets = std::make_shared<S3Sockets>();
-    std::mutex credentials_lock;  // held while they are fetched
+    std::timed_mutex credentials_lock;  // held while they are fetched
     Credentials credentials;
-    std::chrono::steady_clock::time_point refused_until{};
+    std::chrono::steady_clock::time_point fetch_at{};  // not before, unless the store does not take them
+    std::optional<Error> refusal;                      // of the source, the last time
+    std::chrono::steady_clock::time_point ask_at{};    // it again after that
   };
 
   [[nodiscard]] Local& local();
+  [[nodiscard]] Result<S3Credentials> fetch_credentials(std::chrono::milliseconds deadline) const;
 
   S3Options options_;
   S3Endpoint endpoint_;
-  std::atomic<int> budget_;
+  std::atomic<std::int64_t> budget_;
   std::atomic<std::time_t> clock_offset_{0};
   std::atomic<Local*> local_{nullptr};
 };

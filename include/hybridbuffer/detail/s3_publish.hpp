@@ -38,16 +38,20 @@ class S3Publication {
   /// Errors: `already_exists`; `unsupported` where the store refuses a condition on what it writes, or takes it to be on what it reads: to
   ///         look and then write would not keep what somebody else puts there in between. As replace().
   [[nodiscard]] Result<void> keep() {
-    if (auto free = destination_is_free(); !free) return free;
-    if (object_.size <= place_->options().part_bytes) {
+    const bool is_small = object_.size <= place_->options().part_bytes;
+    auto free = destination_is_free();
+    // Who may not list is told of no key that is free, and the PUT looks itself.
+    if (!free && !(is_small && free.error() == errc::permission)) return free;
+    if (is_small) {
       auto stored = put_when_free();
       if (stored || stored.error() != errc::unsupported) return stored;
     }
+    if (!free) return free;
     auto copied = copy(Condition::destination_is_free);
     if (!copied && copied.error() == errc::not_found) return failure(errc::corrupted, operation, "the object is gone");
     if (copied || copied.error() != errc::already_exists) return copied;
     if (failures_ > 1) return failure(errc::unavailable, operation, "what is there may be this very copy");
-    if (auto free = destination_is_free(); !free) return free;
+    if (free = destination_is_free(); !free) return free;
     return failure(errc::unsupported, operation, "the store takes no condition on what a copy writes");
   }
 

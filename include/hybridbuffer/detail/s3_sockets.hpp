@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstddef>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -25,30 +27,44 @@ class S3Sockets {
     static_cast<S3Sockets*>(self)->forget(socket);
     return ::close(socket);
   }
-  /// In a forked child only.
+  /// In a forked child only. What the child closed itself, and has its own files as by now, it keeps.
   void close_copies() noexcept {
-    for (std::atomic<int>& slot : slots_) {
-      if (const int socket = slot.exchange(0); socket != 0) ::close(socket - 1);
+    for (Slot& slot : slots_) {
+      const int socket = slot.socket.exchange(0);
+      struct stat found{};
+      if (socket <= 0 || ::fstat(socket - 1, &found) != 0) continue;
+      if (found.st_dev == slot.device.load() && found.st_ino == slot.inode.load()) ::close(socket - 1);
     }
   }
 
  private:
+  struct Slot {
+    std::atomic<int> socket{0};  // its number + 1; 0: free; −1: somebody writes the others
+    std::atomic<dev_t> device{0};
+    std::atomic<ino_t> inode{0};
+  };
   static constexpr std::size_t most = 1024;  // those beyond stay open in a child until it ends or executes another program
 
   void note(int socket) noexcept {
-    for (std::atomic<int>& slot : slots_) {
+    struct stat made{};
+    if (::fstat(socket, &made) != 0) return;
+    for (Slot& slot : slots_) {
       int free = 0;
-      if (slot.load(std::memory_order_relaxed) == 0 && slot.compare_exchange_strong(free, socket + 1)) return;
+      if (slot.socket.load(std::memory_order_relaxed) != 0 || !slot.socket.compare_exchange_strong(free, -1)) continue;
+      slot.device.store(made.st_dev);
+      slot.inode.store(made.st_ino);
+      slot.socket.store(socket + 1);
+      return;
     }
   }
   void forget(int socket) noexcept {
-    for (std::atomic<int>& slot : slots_) {
+    for (Slot& slot : slots_) {
       int expected = socket + 1;
-      if (slot.load(std::memory_order_relaxed) == expected && slot.compare_exchange_strong(expected, 0)) return;
+      if (slot.socket.load(std::memory_order_relaxed) == expected && slot.socket.compare_exchange_strong(expected, 0)) return;
     }
   }
 
-  std::array<std::atomic<int>, most> slots_{};
+  std::array<Slot, most> slots_{};
 };
 
 }  // namespace hybridbuffer::inline v0_1::detail

@@ -86,13 +86,7 @@ class S3Waste {
   [[nodiscard]] static Result<void> remove(const S3Lease& lease, S3Clock::time_point end, Entries& entries, Entries& gone,
                                            Entries& failed) {
     constexpr std::size_t at_once = 8;
-    for (auto one = entries.begin(); one != entries.end();) {
-      const auto here = one++;
-      if (!here->all_uploads) continue;
-      if (auto named = name_uploads(lease, end, entries, here->key); !named) return named;
-      gone.splice(gone.end(), entries, here);
-    }
-    Result<void> verdict{};
+    Result<void> verdict = name_all(lease, end, entries, gone, failed);
     std::vector<S3Call> calls(std::min(at_once, entries.size()));
     while (!entries.empty() && (verdict || S3Clock::now() < end)) {
       const std::size_t count = std::min(calls.size(), entries.size());
@@ -116,6 +110,22 @@ class S3Waste {
         if (verdict) verdict = result;
         failed.splice(failed.end(), entries, entries.begin());
       }
+    }
+    return verdict;
+  }
+
+  /// Puts an entry in the place of each that stands for all uploads of a key. Where the store does not tell them, that one fails, and
+  /// keeps nobody else's from being removed. Errors: the first; std::bad_alloc.
+  [[nodiscard]] static Result<void> name_all(const S3Lease& lease, S3Clock::time_point end, Entries& entries, Entries& gone,
+                                             Entries& failed) {
+    Result<void> verdict{};
+    for (auto one = entries.begin(); one != entries.end();) {
+      const auto here = one++;
+      if (!here->all_uploads) continue;
+      const auto named = name_uploads(lease, end, entries, here->key);
+      Entries& where = named ? gone : failed;
+      where.splice(where.end(), entries, here);
+      if (verdict) verdict = named;
     }
     return verdict;
   }
