@@ -107,14 +107,14 @@ class RedisPlace {
     const LightGuard guard{mine.topology_lock};
     for (const RedisReply& range : slots.elements) {
       if (range.elements.size() < 3 || range.elements[2].elements.size() < 2) continue;
-      const std::int64_t first = range.elements[0].integer;
-      const std::int64_t last = range.elements[1].integer;
       const RedisReply& node = range.elements[2];
-      const std::int64_t port = node.elements[1].integer;
-      if (first < 0 || last >= slot_count || port <= 0 || port > std::numeric_limits<std::uint16_t>::max()) continue;
+      const auto first = number_of(range.elements[0], 0, slot_count - 1);
+      const auto last = number_of(range.elements[1], first.value_or(0), slot_count - 1);
+      const auto port = number_of(node.elements[1], 1, std::numeric_limits<std::uint16_t>::max());
+      if (!first || !last || !port) continue;
       const std::string& host = node.elements[0].text;
-      mine.note_owner(static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last),
-                      {host.empty() ? from.host : host, static_cast<std::uint16_t>(port)});
+      const bool has_name = !host.empty() && host != "?";  // a node that is to be known by its name, and has none, says ?
+      mine.note_owner(*first, *last, {has_name ? host : from.host, *port});
     }
   }
   /// It cannot be reached, or says that it is not the one: the next to ask is another.
@@ -202,6 +202,12 @@ class RedisPlace {
       std::fill(owners->begin() + first, owners->begin() + last + 1, index);
     }
   };
+
+  /// Nothing where it is no number, or none of `least` to `most`.
+  static std::optional<std::uint16_t> number_of(const RedisReply& reply, std::int64_t least, std::int64_t most) noexcept {
+    if (reply.kind != RedisReply::Kind::integer || reply.integer < least || reply.integer > most) return {};
+    return static_cast<std::uint16_t>(reply.integer);
+  }
 
   [[nodiscard]] Result<RedisAddress> ask_sentinels(RedisClock::time_point deadline) {
     Result<RedisAddress> answer = failure(errc::unavailable, "ask the sentinels", options_.sentinel_master);

@@ -1,0 +1,99 @@
+#include "../../servers/loopback.hpp"
+
+#include <hybridbuffer/detail/redis_link.hpp>
+#include <hybridbuffer/detail/redis_pipeline.hpp>
+#include <hybridbuffer/detail/redis_place.hpp>
+#include <hybridbuffer/detail/redis_socket.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <memory>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+// One connection and what is told over it, with a peer that the test plays itself: it says what no server should, or nothing.
+
+namespace {
+
+using namespace hybridbuffer;
+using namespace std::chrono_literals;
+using detail::RedisClock;
+using detail::RedisCommand;
+using detail::RedisLink;
+using detail::RedisReply;
+
+RedisOptions options_of(const RedisAddress& address) {
+  RedisOptions options{.servers = {address}};
+  options.retry.attempts = 1;
+  return options;
+}
+
+RedisReply text_reply(std::string text) {
+  RedisReply reply;
+  reply.kind = RedisReply::Kind::text;
+  reply.text = std::move(text);
+  return reply;
+}
+RedisReply integer_reply(std::int64_t value) {
+  RedisReply reply;
+  reply.kind = RedisReply::Kind::integer;
+  reply.integer = value;
+  return reply;
+}
+RedisReply array_reply(std::vector<RedisReply> elements) {
+  RedisReply reply;
+  reply.kind = RedisReply::Kind::array;
+  reply.elements = std::move(elements);
+  return reply;
+}
+/// An answer to CLUSTER SLOTS.
+RedisReply slots_reply(RedisReply first, RedisReply last, std::string host) {
+  RedisReply node = array_reply({text_reply(std::move(host)), integer_reply(7'000)});
+  return array_reply({array_reply({std::move(first), std::move(last), std::move(node)})});
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(what_is_said_of_slots_that_do_not_exist_is_not_learnt) {
+  const RedisAddress first{"first", 1};
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  const std::vector<std::pair<std::int64_t, std::int64_t>> wrong{
+      {0, -1}, {5, -1}, {5, 4}, {16'384, 16'384}, {16'384, 100}, {-1, 16'383}, {0, 16'384}, {70'000, 70'001}, {65'535, 0}, {least, least}};
+  for (const auto& [from, to] : wrong) {
+    BOOST_TEST_CONTEXT(from << " to " << to) {
+      detail::RedisPlace place{options_of(first), nullptr};
+      place.learn(slots_reply(integer_reply(from), integer_reply(to), "other"), first);
+      for (const std::uint16_t slot : std::initializer_list<std::uint16_t>{0, 4, 5, 16'383})
+        BOOST_TEST((place.address_for(slot, {}).value() == first));
+    }
+  }
+
+  detail::RedisPlace place{options_of(first), nullptr};
+  place.learn(slots_reply(text_reply("0"), integer_reply(3), "other"), first);
+  BOOST_TEST((place.address_for(3, {}).value() == first));
+  place.learn(slots_reply(integer_reply(3), integer_reply(3), "other"), first);
+  place.learn(slots_reply(integer_reply(16'383), integer_reply(16'383), "last"), first);
+  BOOST_TEST((place.address_for(3, {}).value() == RedisAddress{"other", 7'000}));
+  BOOST_TEST((place.address_for(16'383, {}).value() == RedisAddress{"last", 7'000}));
+}
+
+BOOST_AUTO_TEST_CASE(a_node_without_a_name_is_where_the_one_is_that_says_so) {
+  const RedisAddress first{"first", 1};
+  for (const char* nameless : {"", "?"}) {
+    detail::RedisPlace place{options_of(first), nullptr};
+    place.learn(slots_reply(integer_reply(0), integer_reply(16'383), nameless), first);
+    BOOST_TEST((place.address_for(9, {}).value() == RedisAddress{"first", 7'000}));
+  }
+}
