@@ -34,10 +34,49 @@ using detail::RedisCommand;
 using detail::RedisLink;
 using detail::RedisReply;
 
+/// A port of 127.0.0.1 to which one can connect; nobody reads what comes.
+class Peer {
+ public:
+  explicit Peer(int backlog = 16) : socket_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+    address_ = servers::loopback(0);
+    socklen_t size = sizeof address_;
+    BOOST_REQUIRE(::bind(socket_, address(), size) == 0);
+    BOOST_REQUIRE(::listen(socket_, backlog) == 0);
+    BOOST_REQUIRE(::getsockname(socket_, address(), &size) == 0);
+  }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  ~Peer() {
+    for (const int one : accepted_) ::close(one);
+    ::close(socket_);
+  }
+
+  [[nodiscard]] sockaddr* address() noexcept { return reinterpret_cast<sockaddr*>(&address_); }
+  [[nodiscard]] RedisAddress name() const { return {"127.0.0.1", ntohs(address_.sin_port)}; }
+  /// To the next that has connected.
+  void say(std::string_view bytes) {
+    accepted_.push_back(::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC));
+    BOOST_REQUIRE(::send(accepted_.back(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
+  }
+
+ private:
+  int socket_;
+  sockaddr_in address_{};
+  std::vector<int> accepted_;
+};
+
 RedisOptions options_of(const RedisAddress& address) {
   RedisOptions options{.servers = {address}};
   options.retry.attempts = 1;
   return options;
+}
+
+/// More than the sockets between two processes hold.
+RedisCommand long_command() {
+  RedisCommand command;
+  const std::string text(std::size_t{32} << 20U, 'x');
+  command.restart("store", detail::RedisText{"SET", "key", text}, RedisReply::Kind::status);
+  return command;
 }
 
 RedisReply text_reply(std::string text) {
@@ -95,5 +134,30 @@ BOOST_AUTO_TEST_CASE(a_node_without_a_name_is_where_the_one_is_that_says_so) {
     detail::RedisPlace place{options_of(first), nullptr};
     place.learn(slots_reply(integer_reply(0), integer_reply(16'383), nameless), first);
     BOOST_TEST((place.address_for(9, {}).value() == RedisAddress{"first", 7'000}));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_to_what_has_not_left_ends_the_link) {
+  for (const bool is_refusal : {false, true}) {
+    Peer peer;
+    const auto link = RedisLink::open(options_of(peer.name()), peer.name(), nullptr, RedisClock::now() + 5s).value();
+    RedisCommand command = long_command();
+    BOOST_REQUIRE(link->enqueue(command));
+    peer.say(is_refusal ? "-ERR max number of clients reached\r\n" : "+OK\r\n");
+
+    int taken = 0;
+    const auto move = [&] {
+      return link->move([&](const RedisLink::Expected&, const RedisReply&) {
+        ++taken;
+        return true;
+      });
+    };
+    const auto end = RedisClock::now() + 5s;
+    auto moved = move();
+    while (moved != RedisLink::Moved::failed && taken == 0 && RedisClock::now() < end) moved = move();
+
+    BOOST_TEST((moved == RedisLink::Moved::failed));
+    BOOST_TEST(taken == 0);
+    BOOST_TEST(link->is_confused() == !is_refusal);
   }
 }

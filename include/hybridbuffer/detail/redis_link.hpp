@@ -72,6 +72,7 @@ class RedisLink {
   struct Expected {
     RedisCommand* command = nullptr;  // null: a marker, or nobody's any more
     std::uint64_t marker = 0;         // 0: none
+    std::uint64_t end = 0;            // of its text, counted from the first byte that this link has sent
   };
 
   /// Connects, authenticates and selects the database.
@@ -129,11 +130,12 @@ class RedisLink {
   [[nodiscard]] bool enqueue(RedisCommand& command, bool asking = false) noexcept {
     try {
       if (asking) {
-        expected_.push_back({});
+        expected_.push_back({.end = end_of(asking_text())});
         append(asking_text());
       }
-      expected_.push_back({&command, 0});
-      append({command.text.data(), command.text.size()});
+      const std::string_view text{command.text.data(), command.text.size()};
+      expected_.push_back({.command = &command, .end = end_of(text)});
+      append(text);
     } catch (const std::bad_alloc&) {
       is_broken_ = true;
       return false;
@@ -149,14 +151,15 @@ class RedisLink {
   [[nodiscard]] bool mark() noexcept {
     std::array<char, 64> text{};
     try {
-      expected_.push_back({nullptr, ++markers_});
-      const std::string_view name = marker_text(markers_, text);
+      const std::string_view name = marker_text(++markers_, text);
       std::array<char, 96> command{};
       char* at = command.data();
       for (const std::string_view piece : {std::string_view{"*2\r\n$4\r\nECHO\r\n$32\r\n"}, name, std::string_view{"\r\n"}}) {
         at = std::copy(piece.begin(), piece.end(), at);
       }
-      append({command.data(), static_cast<std::size_t>(at - command.data())});
+      const std::string_view whole{command.data(), static_cast<std::size_t>(at - command.data())};
+      expected_.push_back({.marker = markers_, .end = end_of(whole)});
+      append(whole);
     } catch (const std::bad_alloc&) {
       is_broken_ = true;
       return false;
@@ -198,7 +201,7 @@ class RedisLink {
   /// Nobody waits for this command any more. False: half of it is sent, so that the link must end.
   [[nodiscard]] bool forget(const RedisCommand& command) noexcept {
     for (Expected& one : expected_) {
-      if (one.command == &command) one = {};
+      if (one.command == &command) one.command = nullptr;
     }
     return std::none_of(out_.begin(), out_.end(), [&](const Piece& piece) { return piece.external == command.text.data(); });
   }
@@ -254,8 +257,11 @@ class RedisLink {
     return {text.data(), 32};
   }
 
+  /// Where a text ends that is appended next.
+  [[nodiscard]] std::uint64_t end_of(std::string_view text) const noexcept { return appended_ + text.size(); }
   /// Short texts are copied, one behind the other; a long one stays where it is.
   void append(std::string_view text) {
+    appended_ += text.size();
     constexpr std::size_t short_text = 4096;
     constexpr std::size_t long_piece = 65'536;
     if (text.size() > short_text) {
@@ -277,6 +283,7 @@ class RedisLink {
     }
     const RedisSocket::Transfer sent = socket_.write_some(std::span{pieces}.first(count));
     sent_ += sent.count;
+    gone_ += sent.count;
     while (!out_.empty() && sent_ >= out_.front().view().size()) {
       sent_ -= out_.front().view().size();
       out_.pop_front();
@@ -295,6 +302,8 @@ class RedisLink {
         return reader_.pending() <= longest + buffer_bytes || confused();  // a longer answer is none to what was asked
       }
       if (state != RedisReader::State::complete || expected_.empty()) return confused();
+      // Nobody can have answered what has not left, and whoever waits for it frees its text then. But a server may refuse a client unheard.
+      if (next.end > gone_) return reply_.kind != RedisReply::Kind::error && confused();
       expected_.pop_front();
       last_answer = RedisClock::now();
       if (!take(next, reply_)) return confused();
@@ -309,7 +318,9 @@ class RedisLink {
   std::unique_ptr<std::array<char, buffer_bytes>> buffer_;
   std::deque<Expected> expected_;
   std::deque<Piece> out_;
-  std::size_t sent_ = 0;  // of the first piece
+  std::size_t sent_ = 0;        // of the first piece
+  std::uint64_t appended_ = 0;  // bytes in all
+  std::uint64_t gone_ = 0;      // of them
   std::uint64_t nonce_ = 0;
   std::uint64_t markers_ = 0;
   bool has_unmarked_ = false;
