@@ -79,8 +79,9 @@ class RedisTlsStream {
     ::SSL_set_bio(ssl_.get(), bio, bio);
     ::SSL_set_connect_state(ssl_.get());
     if (::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl_.get()), host.c_str()) != 1) {
-      ::SSL_set1_host(ssl_.get(), host.c_str());
-      ::SSL_set_tlsext_host_name(ssl_.get(), host.c_str());
+      // Without the name any certificate of the authority would do.
+      const bool is_set = ::SSL_set1_host(ssl_.get(), host.c_str()) == 1 && ::SSL_set_tlsext_host_name(ssl_.get(), host.c_str()) == 1;
+      if (!is_set) throw std::bad_alloc{};
     }
     ::ERR_clear_error();
   }
