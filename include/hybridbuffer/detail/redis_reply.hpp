@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -143,10 +144,12 @@ class RedisReader {
     }
     return &reply;
   }
-  static void* make_array(const redisReadTask* task, int count) noexcept {
+  /// `Count` is as the version of hiredis has it: int, or std::size_t from 1.0 on.
+  template <std::integral Count>
+  static void* make_array(const redisReadTask* task, Count count) noexcept {
     RedisReply& reply = *target(task);
     auto& self = *static_cast<RedisReader*>(task->privdata);
-    if (count < 0 || static_cast<std::size_t>(count) > most_elements - self.elements_) return nullptr;
+    if (!std::in_range<std::size_t>(count) || static_cast<std::size_t>(count) > most_elements - self.elements_) return nullptr;
     self.elements_ += static_cast<std::size_t>(count);
     reply.kind = RedisReply::Kind::array;
     try {
@@ -168,11 +171,15 @@ class RedisReader {
     return &reply;
   }
   static redisReplyObjectFunctions& functions() noexcept {
-    static redisReplyObjectFunctions all{.createString = make_text,
-                                         .createArray = make_array,
-                                         .createInteger = make_integer,
-                                         .createNil = make_nil,
-                                         .freeObject = [](void*) noexcept {}};
+    static redisReplyObjectFunctions all = [] {
+      redisReplyObjectFunctions made{};  // what it has none for, RESP2 does not have
+      made.createString = make_text;
+      made.createArray = make_array;
+      made.createInteger = make_integer;
+      made.createNil = make_nil;
+      made.freeObject = [](void*) noexcept {};
+      return made;
+    }();
     return all;
   }
 
