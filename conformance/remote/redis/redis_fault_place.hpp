@@ -100,6 +100,7 @@ inline const std::vector<FaultCase>& cases() {
       {"a restart of the server", faults::server_restart(30ms), {unavailable, timeout}},
       {"a redirection in circles", faults::redis_moved(), {unavailable, timeout}},
       {"a redirection to nowhere", faults::answer("-MOVED 1 127.0.0.1:1\r\n"), {unavailable, timeout}, {}, true},
+      {"a redirection to nowhere for once", faults::answer("-ASK 1 127.0.0.1:1\r\n"), {unavailable, timeout}},
       {"a server that loads", faults::redis_error("LOADING Redis is loading the dataset in memory"), {unavailable, timeout}},
       {"a cluster that is down", faults::redis_error("CLUSTERDOWN The cluster is down"), {unavailable, timeout}},
       {"a slot that moves", faults::redis_error("TRYAGAIN Multiple keys request during rehashing of slot"), {unavailable, timeout}},

@@ -116,3 +116,20 @@ BOOST_AUTO_TEST_CASE(a_dead_server_does_not_hold_up_every_destructor) {
   BOOST_TEST((Clock::now() - begin < 200 * timeouts.cleanup / 4));
   BOOST_TEST(place.lasting() == 0U);
 }
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_to_be_asked_once_and_cannot_answer_is_not_asked_again) {
+  for (const bool is_loading : {false, true}) {
+    servers::FaultProxy other{{.protocol = servers::Protocol::redis}};
+    if (is_loading) other.arm(faults::redis_error("LOADING Redis is loading the dataset in memory").always());
+    Place place;
+    RedisBackend backend = place.storage.create_backend().value();
+    const auto armed = place.proxy.arm(faults::answer("-ASK 1 127.0.0.1:" + std::to_string(other.port()) + "\r\n").matching("SET"));
+
+    const auto stored = store(backend, before);
+
+    BOOST_TEST(stored.has_value(), message_of(stored));
+    BOOST_TEST(place.proxy.fired(armed) == 1U);
+    BOOST_TEST(other.totals().connections == 1U);
+    BOOST_TEST(holds(backend, before));
+  }
+}

@@ -155,6 +155,7 @@ class RedisPipeline {
       if (command.phase != Phase::waiting || command.not_before > now) continue;
       auto link = link_for(command, deadline);
       if (!link) {
+        command.asked.reset();
         fail_attempt(link.error());
         return true;
       }
@@ -244,7 +245,6 @@ class RedisPipeline {
           command.phase = Phase::answered;
           return;
         }
-        command.asked.reset();
         break;
       case moved:
       case asked: {
@@ -259,7 +259,6 @@ class RedisPipeline {
         if (why.next == moved) {
           place_->note_owner(slot_, *address);
           should_learn_ = should_learn_ || place_->should_learn();
-          command.asked.reset();
         } else {
           command.asked = *std::move(address);
         }
@@ -268,10 +267,7 @@ class RedisPipeline {
         command.not_before = RedisClock::now() + retries_.pause(command.redirections);
         return;
       }
-      case other_node:
-        command.asked.reset();
-        place_->note_failed(slot_, link.address());
-        break;
+      case other_node: place_->note_failed(slot_, link.address()); break;
       case again: break;
     }
     if (command.phase != Phase::waiting) wait_again(command);
@@ -289,10 +285,12 @@ class RedisPipeline {
     command.phase = Phase::done;
     command.link = nullptr;
   }
+  /// Its next attempt is at the owner of the slot: another node was to be asked once.
   void wait_again(RedisCommand& command) noexcept {
     if (command.phase != Phase::waiting) ++waiting_;
     command.phase = Phase::waiting;
     command.link = nullptr;
+    command.asked.reset();
     command.result = {};
   }
 
