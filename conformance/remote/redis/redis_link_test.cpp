@@ -161,3 +161,21 @@ BOOST_AUTO_TEST_CASE(an_answer_to_what_has_not_left_ends_the_link) {
     BOOST_TEST(link->is_confused() == !is_refusal);
   }
 }
+
+BOOST_AUTO_TEST_CASE(time_in_which_nobody_waits_does_not_count_for_an_answer) {
+  Peer peer;
+  RedisOptions options = options_of(peer.name());
+  options.timeouts.call = 100ms;
+  RedisCommand command = long_command();
+  detail::RedisPipeline pipeline{std::make_shared<detail::RedisPlace>(options, nullptr), 0};
+  pipeline.submit(command);
+  pipeline.poll(RedisClock::now() + 5s);
+  std::this_thread::sleep_for(300ms);
+
+  pipeline.poll(RedisClock::now() + 5s);
+
+  BOOST_TEST((command.phase == RedisCommand::Phase::sent));
+  pipeline.drive(RedisClock::now() + 5s, [&] { return command.phase == RedisCommand::Phase::done; });
+  BOOST_REQUIRE(!command.result);
+  BOOST_TEST((command.result.error() == errc::timeout));
+}

@@ -57,8 +57,7 @@ class RedisPipeline {
   template <class IsDone>
   void drive(RedisClock::time_point deadline, IsDone&& is_done) {
     if (is_done()) return;
-    const auto begin = RedisClock::now();
-    for (const auto& link : links_) link->last_answer = begin;  // nobody waited meanwhile
+    begin_to_wait();
     while (!is_done()) {
       const bool moved = step(deadline);
       if (is_done()) break;
@@ -70,7 +69,10 @@ class RedisPipeline {
     }
   }
   /// Moves what can be moved without waiting, but for a connection that has to be made.
-  void poll(RedisClock::time_point deadline) { step(deadline); }
+  void poll(RedisClock::time_point deadline) {
+    begin_to_wait();
+    step(deadline);
+  }
   /// A command from its beginning to its end. Errors: those of the command; std::bad_alloc.
   [[nodiscard]] Result<void> run(RedisCommand& command, RedisClock::time_point deadline) {
     submit(command);
@@ -102,6 +104,12 @@ class RedisPipeline {
 
  private:
   using Phase = RedisCommand::Phase;
+
+  /// Nobody waited since the last call of the caller's: no time for an answer has passed.
+  void begin_to_wait() noexcept {
+    const auto now = RedisClock::now();
+    for (const auto& link : links_) link->last_answer = now;
+  }
 
   /// Returns: whether anything moved.
   bool step(RedisClock::time_point deadline) {
