@@ -179,3 +179,26 @@ BOOST_AUTO_TEST_CASE(time_in_which_nobody_waits_does_not_count_for_an_answer) {
   BOOST_REQUIRE(!command.result);
   BOOST_TEST((command.result.error() == errc::timeout));
 }
+
+BOOST_AUTO_TEST_CASE(an_address_that_says_nothing_leaves_time_for_the_next_one) {
+  Peer silent{0};
+  std::vector<detail::RedisSocket> filling;  // of what waits to be accepted
+  addrinfo first{};
+  first.ai_family = AF_INET;
+  first.ai_addr = silent.address();
+  first.ai_addrlen = sizeof(sockaddr_in);
+  const auto connect = [&](RedisClock::duration time) {
+    return detail::RedisSocket::connect_to_one_of(&first, silent.name(), RedisClock::now() + time);
+  };
+  for (auto one = connect(100ms); one; one = connect(100ms)) filling.push_back(*std::move(one));
+  Peer peer;
+  addrinfo second = first;
+  second.ai_addr = peer.address();
+  first.ai_next = &second;
+
+  const auto begin = RedisClock::now();
+  BOOST_TEST(connect(2s).has_value());
+  BOOST_TEST((RedisClock::now() - begin >= 900ms));
+  first.ai_next = nullptr;
+  BOOST_TEST((connect(100ms).error() == errc::timeout));
+}

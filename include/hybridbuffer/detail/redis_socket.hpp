@@ -74,6 +74,21 @@ class RedisSocket {
     }
   }
 
+  /// To the first of these that can be reached. Each has its share of what time is left: behind one that says nothing comes another.
+  /// Errors: of the last one.
+  [[nodiscard]] static Result<RedisSocket> connect_to_one_of(const addrinfo* all, const RedisAddress& address,
+                                                             RedisClock::time_point deadline) {
+    int left = 0;
+    for (const addrinfo* one = all; one != nullptr; one = one->ai_next) ++left;
+    Result<RedisSocket> socket = failure(errc::unavailable, "connect to Redis at", name_of(address));
+    for (const addrinfo* one = all; one != nullptr && !socket; one = one->ai_next, --left) {
+      const auto now = RedisClock::now();
+      const auto share = std::max<RedisClock::duration>(deadline - now, {}) / left;
+      socket = connect_to(one->ai_family, one->ai_addr, one->ai_addrlen, address, now + share);
+    }
+    return socket;
+  }
+
   /// What a transfer came to: bytes, or the end of the stream, or nothing now, or a failure.
   struct Transfer {
     enum class State : unsigned char { some, none_now, end, failed };
@@ -153,12 +168,7 @@ class RedisSocket {
       return failure(errc::unavailable, "find the host of Redis", name_of(address));
     }
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner{found, ::freeaddrinfo};
-    Result<RedisSocket> socket = failure(errc::unavailable, "connect to Redis at", name_of(address));
-    for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-      socket = connect_to(one->ai_family, one->ai_addr, one->ai_addrlen, address, deadline);
-      if (socket) break;
-    }
-    return socket;
+    return connect_to_one_of(found, address, deadline);
   }
 
   static Result<RedisSocket> connect_to(int family, const sockaddr* where, socklen_t size, const RedisAddress& address,
