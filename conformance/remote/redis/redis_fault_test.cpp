@@ -2,6 +2,7 @@
 #include "redis_fault_operations.hpp"
 #include "redis_fault_place.hpp"
 
+#include <hybridbuffer/backend/redis_keep_alive.hpp>
 #include <hybridbuffer/transform/encrypted.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -15,6 +16,7 @@
 #include <servers/redis_server.hpp>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -131,5 +133,48 @@ BOOST_AUTO_TEST_CASE(a_node_that_is_to_be_asked_once_and_cannot_answer_is_not_as
     BOOST_TEST(place.proxy.fired(armed) == 1U);
     BOOST_TEST(other.totals().connections == 1U);
     BOOST_TEST(holds(backend, before));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_touched_while_it_is_extended_or_replaced_is_not_corrupted) {
+  for (const bool extends : {true, false}) {
+    Place place;
+    RedisBackend backend = place.storage.create_backend().value();
+    BOOST_REQUIRE(store(backend, before));
+    const auto armed = place.proxy.arm(faults::stall_after(0).on_request(1).matching("PEXPIRE"));
+    Result<void> touched = failure(errc::io, "touch");
+    std::thread toucher{[&] { touched = backend.touch(); }};
+    place.proxy.wait_until_fired(armed);
+
+    const auto changed = extends ? finish(backend.append(), more) : store(backend, larger);
+    place.proxy.release();
+    toucher.join();
+
+    BOOST_TEST_CONTEXT((extends ? "extended" : "replaced")) {
+      BOOST_TEST(changed.has_value(), message_of(changed));
+      BOOST_TEST(touched.has_value(), message_of(touched));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_kept_alive_while_it_is_extended_or_replaced_is_not_corrupted) {
+  for (const bool extends : {true, false}) {
+    Place place;
+    const RedisKeepAlive keeping{place.storage, 200ms};
+    RedisBackend backend = keeping.create_backend().value();
+    BOOST_REQUIRE(store(backend, before));
+    const auto armed = place.proxy.arm(faults::stall_after(0).on_request(1).matching("PEXPIRE"));
+    place.proxy.wait_until_fired(armed);
+
+    const auto changed = extends ? finish(backend.append(), more) : store(backend, larger);
+    place.proxy.release();
+
+    BOOST_TEST_CONTEXT((extends ? "extended" : "replaced")) {
+      BOOST_TEST(changed.has_value(), message_of(changed));
+      for (const auto end = Clock::now() + 500ms; Clock::now() < end; std::this_thread::sleep_for(10ms)) {
+        const auto status = keeping.status();
+        BOOST_TEST_REQUIRE(status.has_value(), message_of(status));
+      }
+    }
   }
 }

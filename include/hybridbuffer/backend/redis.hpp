@@ -98,9 +98,9 @@ class RedisBackend {
   /// Lets the object live for RedisOptions::expiration from now on, as every operation that goes to the store does.
   /// Errors: `not_found`; `corrupted` when a key of it is gone; `closed`, `no_space`, those of the store.
   [[nodiscard]] Result<void> touch() const {
-    auto object = committed("touch an object in Redis");
-    if (!object) return std::unexpected{std::move(object).error()};
-    return detail::touch_object(*location_, **object);
+    constexpr OperationName operation{"touch an object in Redis"};
+    if (auto usable = committed(operation); !usable) return std::unexpected{std::move(usable).error()};
+    return detail::touch_object(*location_, [&] { return committed(operation); });
   }
 
  private:
@@ -126,9 +126,7 @@ class RedisBackend {
       auto seen = detail::look_at_manifest(*location_, **object, state);
       if (seen) return detail::RedisView{location_, *std::move(object), state.size};
       if (seen.error() != errc::corrupted) return std::unexpected{std::move(seen).error()};
-      const auto again = committed(operation);
-      const bool has_changed = !again || *again != *object || (*again)->state().manifest != state.manifest;
-      if (!has_changed) return std::unexpected{std::move(seen).error()};
+      if (!detail::has_changed(*object, state, [&] { return committed(operation); })) return std::unexpected{std::move(seen).error()};
     }
   }
 

@@ -86,10 +86,13 @@ class RedisKeeper {
   }
   [[nodiscard]] static Result<void> touch(const std::weak_ptr<RedisLocation>& one) {
     const RedisLocationRef location = one.lock();
-    const RedisObjectRef object = location ? location->current() : nullptr;
-    if (!object) return {};
-    auto touched = touch_object(*location, *object);
-    if (!touched && location->current() != object) return {};  // it was removed or replaced meanwhile
+    if (!location) return {};
+    auto touched = touch_object(*location, [&]() -> Result<RedisObjectRef> {
+      RedisObjectRef object = location->current();
+      if (!object) return failure(errc::not_found, "keep an object in Redis alive");
+      return object;
+    });
+    if (!touched && !location->current()) return {};  // there is none, or it was removed meanwhile
     return touched;
   }
 

@@ -144,15 +144,31 @@ inline void refresh_object(RedisPipeline& pipeline, const RedisLocation& locatio
       refresh_keys(pipeline, location, object.runs(location.options().chunk_bytes), object.state().manifest, location.options().expiration);
 }
 
-/// Errors: `corrupted` when a key is gone; `no_space`; the store's.
-[[nodiscard]] inline Result<void> touch_object(const RedisLocation& location, const RedisObject& object) noexcept {
-  if (location.options().expiration.count() == 0) return {};
-  try {
-    RedisPipeline pipeline{location.place_ref(), location.slot()};
-    return refresh_keys(pipeline, location, object.runs(location.options().chunk_bytes), object.state().manifest,
-                        location.options().expiration);
-  } catch (const std::bad_alloc&) {
-    return failure(errc::no_space, "touch an object in Redis", "out of memory");
+/// Whether an object has another state by now, or is not what `committed()` gives any more: what it lacks it may lack by right.
+template <class Committed>
+[[nodiscard]] bool has_changed(const RedisObjectRef& object, RedisObject::State state, Committed&& committed) {
+  const Result<RedisObjectRef> now = committed();
+  return !now || *now != object || object->state().manifest != state.manifest;
+}
+
+/// Lets the object that `committed()` gives live on, or what has taken its place meanwhile.
+/// Errors: those of `committed()`; `corrupted` when a key is gone; `no_space`; the store's.
+template <class Committed>
+[[nodiscard]] Result<void> touch_object(const RedisLocation& location, Committed&& committed) {
+  for (;;) {
+    const Result<RedisObjectRef> object = committed();
+    if (!object) return std::unexpected{object.error()};
+    if (location.options().expiration.count() == 0) return {};
+    const RedisObject::State state = (*object)->state();
+    Result<void> touched{};
+    try {
+      RedisPipeline pipeline{location.place_ref(), location.slot()};
+      touched =
+          refresh_keys(pipeline, location, (*object)->runs(location.options().chunk_bytes), state.manifest, location.options().expiration);
+    } catch (const std::bad_alloc&) {
+      return failure(errc::no_space, "touch an object in Redis", "out of memory");
+    }
+    if (touched || touched.error() != errc::corrupted || !has_changed(*object, state, committed)) return touched;
   }
 }
 
