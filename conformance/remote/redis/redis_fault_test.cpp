@@ -178,3 +178,42 @@ BOOST_AUTO_TEST_CASE(what_is_kept_alive_while_it_is_extended_or_replaced_is_not_
     }
   }
 }
+
+BOOST_AUTO_TEST_CASE(a_slow_server_does_not_hold_up_a_destructor_for_longer_than_its_time) {
+  Place place;
+  RedisOptions options = place.options;
+  options.chunk_bytes = 1;
+  options.window_bytes = 256;
+  options.timeouts.cleanup = 1s;
+  {
+    RedisBackend backend = RedisStorage{options}.create_backend().value();
+    BOOST_REQUIRE(store(backend, content(std::size_t{6} * 64 * 128)));  // six times as many as are removed at once
+    const auto armed = place.proxy.arm(faults::late_reply(10ms).matching("UNLINK").always());
+
+    const auto begin = Clock::now();
+    { const RedisBackend ending = std::move(backend); }
+
+    BOOST_TEST((Clock::now() - begin < 2'500ms));
+    BOOST_TEST(place.proxy.fired(armed) > 0U);
+  }
+  BOOST_TEST(place.lasting() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_falls_silent_does_not_hold_up_the_end_of_a_writer_for_longer_than_its_time) {
+  Place place;
+  RedisOptions options = place.options;
+  options.window_bytes = 16 * chunk;
+  options.timeouts.cleanup = 2s;
+  RedisBackend backend = RedisStorage{options}.create_backend().value();
+  Clock::time_point begin;
+  {
+    auto writer = backend.create().value();
+    BOOST_REQUIRE(writer.write(content(8 * chunk)));
+    place.proxy.arm(faults::stall_after(0).always());
+    BOOST_REQUIRE(writer.write(content(6 * chunk)));
+    begin = Clock::now();
+  }
+  BOOST_TEST((Clock::now() - begin < 2'700ms));
+  place.proxy.disarm();
+  BOOST_TEST(place.lasting() == 0U);
+}

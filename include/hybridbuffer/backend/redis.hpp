@@ -92,7 +92,7 @@ class RedisBackend {
   ///         `not_found` all the same.
   [[nodiscard]] Result<void> remove() {
     if (auto taken = take_object("remove an object from Redis"); !taken) return taken;
-    return detail::clear_waste(*location_, detail::RedisClearing::removal);
+    return detail::clear_waste(*location_, detail::RedisClearing::removal, {.end = location_->deadline()});
   }
 
   /// Lets the object live for RedisOptions::expiration from now on, as every operation that goes to the store does.
@@ -157,7 +157,8 @@ class RedisBackend {
   void dispose() noexcept {
     if (!state_.check("destroy a Redis backend")) return;
     if (!take_object("destroy a Redis backend")) return;
-    [[maybe_unused]] const auto cleared = detail::clear_waste(*location_, detail::RedisClearing::end);  // the rest expires
+    const detail::RedisPlace::Cleanup cleanup = location_->place().cleanup();
+    [[maybe_unused]] const auto cleared = detail::clear_waste(*location_, detail::RedisClearing::end, cleanup);  // the rest expires
   }
 
   detail::RedisLocationRef location_;

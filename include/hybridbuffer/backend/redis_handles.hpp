@@ -96,10 +96,11 @@ class RedisWriter {
   void end() noexcept {
     if (!upload_) return;
     if (is_ours()) {
-      upload_->give_up();
-      upload_->rest();
       detail::RedisLocation& location = upload_->location();
-      [[maybe_unused]] const auto cleared = detail::clear_waste(location, detail::RedisClearing::closing);  // what fails stays
+      const detail::RedisPlace::Cleanup cleanup = location.place().cleanup();
+      upload_->give_up(cleanup.end);
+      upload_->rest();
+      [[maybe_unused]] const auto cleared = detail::clear_waste(location, detail::RedisClearing::closing, cleanup);  // what fails stays
     }
     upload_.reset();
   }

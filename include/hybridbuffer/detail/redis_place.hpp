@@ -52,15 +52,16 @@ class RedisPlace {
     return options_.expiration.count() != 0 ? options_.expiration : std::chrono::milliseconds{without_expiration};
   }
 
-  /// How long a destructor may take for its removals, and whether it may try again. After one that could not reach the store the others are
-  /// short until somebody did: a thousand locations do not take a thousand times as long.
+  /// Until when something is to be removed, and whether it may be tried again.
   struct Cleanup {
-    std::chrono::milliseconds limit;
-    bool once;
+    RedisClock::time_point end;
+    bool once = false;
   };
+  /// Of a destructor that begins now. After one that could not reach the store the others are short until somebody did: a thousand
+  /// locations do not take a thousand times as long.
   [[nodiscard]] Cleanup cleanup() const noexcept {
     const bool is_short = is_out_of_reach_.load(std::memory_order_relaxed);
-    return {is_short ? options_.timeouts.cleanup / 4 : options_.timeouts.cleanup, is_short};
+    return {RedisClock::now() + (is_short ? options_.timeouts.cleanup / 4 : options_.timeouts.cleanup), is_short};
   }
   void note_cleanup(bool reached) noexcept { is_out_of_reach_.store(!reached, std::memory_order_relaxed); }
 

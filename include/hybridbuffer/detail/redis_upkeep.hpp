@@ -21,10 +21,10 @@
 namespace hybridbuffer::inline v0_1::detail {
 
 /// Runs many commands, some at a time. `next()` makes the next text, an empty one at the end; `take(RedisCommand&)` gets each when it is
-/// done. Errors: std::bad_alloc.
-template <class Next, class Take>
-void run_all(RedisPipeline& pipeline, OperationName operation, RedisReply::Kind kind, bool may_split, RedisClock::duration limit,
-             Next&& next, Take&& take) {
+/// done; `deadline()` is for the next that is to be done. Errors: std::bad_alloc.
+template <class Deadline, class Next, class Take>
+void run_all(RedisPipeline& pipeline, OperationName operation, RedisReply::Kind kind, bool may_split, Deadline&& deadline, Next&& next,
+             Take&& take) {
   constexpr std::size_t at_once = 64;
   std::deque<RedisCommand> commands;
   bool more = true;
@@ -48,7 +48,7 @@ void run_all(RedisPipeline& pipeline, OperationName operation, RedisReply::Kind 
       pipeline.submit(commands.back());
     }
     if (commands.empty()) return;
-    pipeline.drive(RedisClock::now() + limit, [&] { return commands.front().phase == RedisCommand::Phase::done; });
+    pipeline.drive(deadline(), [&] { return commands.front().phase == RedisCommand::Phase::done; });
     take(commands.front());
     commands.pop_front();
   }
@@ -91,7 +91,7 @@ class RedisKeys {
   const std::string milliseconds = std::to_string(lifetime.count());
   Result<void> verdict{};
   run_all(
-      pipeline, "refresh keys in Redis", RedisReply::Kind::integer, false, location.options().timeouts.operation,
+      pipeline, "refresh keys in Redis", RedisReply::Kind::integer, false, [&] { return location.deadline(); },
       [&] {
         const std::string key = verdict ? keys.next_with_manifest() : std::string{};
         return key.empty() ? RedisText{} : RedisText{"PEXPIRE", key, milliseconds};
@@ -211,12 +211,13 @@ template <class Committed>
     words.insert(words.end(), names.begin(), names.end());
     return RedisText{words};
   };
-  const auto limit = std::max<RedisClock::duration>(end - RedisClock::now(), {});
-  run_all(pipeline, "remove from Redis", RedisReply::Kind::integer, batch > 1, limit, next, [&](const RedisCommand& command) {
+  const auto take = [&](const RedisCommand& command) {
     if (!verdict) return;
     if (command.is_split) verdict = false;
     else if (!command.result) verdict = std::unexpected{command.result.error()};
-  });
+  };
+  const auto deadline = [&] { return end; };
+  run_all(pipeline, "remove from Redis", RedisReply::Kind::integer, batch > 1, deadline, next, take);
   return verdict;
 }
 [[nodiscard]] inline Result<void> remove_entry(RedisPipeline& pipeline, const RedisLocation& location, const RedisWasteEntry& entry,
@@ -235,21 +236,18 @@ enum class RedisClearing : unsigned char {
   end,      // the location's: all, once more too what may have returned
 };
 
-/// Removes what a location has to remove. Errors: the first; what could not be removed is tried again the next time.
-[[nodiscard]] inline Result<void> clear_waste(RedisLocation& location, RedisClearing when) noexcept {
+/// Removes what a location has to remove, within `cleanup`. Errors: the first; what could not be removed is tried again the next time.
+[[nodiscard]] inline Result<void> clear_waste(RedisLocation& location, RedisClearing when, const RedisPlace::Cleanup& cleanup) noexcept {
   const bool again = when != RedisClearing::closing;
   RedisWasteEntries entries = location.take_waste(again);
   if (entries.empty()) return {};
-  const RedisPlace::Cleanup cleanup =
-      when == RedisClearing::removal ? RedisPlace::Cleanup{location.options().timeouts.operation, false} : location.place().cleanup();
   RedisWasteEntries gone;
   Result<void> verdict{};
   try {
-    const auto end = RedisClock::now() + cleanup.limit;
     RedisPipeline pipeline{location.place_ref(), location.slot()};
     if (cleanup.once) pipeline.try_once();
     while (!entries.empty()) {
-      verdict = remove_entry(pipeline, location, entries.front(), end);
+      verdict = remove_entry(pipeline, location, entries.front(), cleanup.end);
       if (!verdict) break;
       gone.splice(gone.end(), entries, entries.begin());
     }

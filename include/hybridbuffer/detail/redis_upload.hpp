@@ -111,8 +111,9 @@ class RedisUpload {
     is_committed_ = true;
     return object_;
   }
-  /// Hands what is not needed any more to the location: after commit() what it replaced, else all that was written.
-  void give_up() noexcept {
+  /// Hands what is not needed any more to the location: after commit() what it replaced, else all that was written. It may wait up to half
+  /// of the time until `end` for what is under way.
+  void give_up(RedisClock::time_point end) noexcept {
     if (std::exchange(is_given_up_, true)) return;
     if (is_committed_) {
       if (extends()) location_->add_waste(std::move(replaced_));
@@ -120,7 +121,7 @@ class RedisUpload {
     }
     bool may_return = has_failed_;
     try {
-      pipeline_.settle(RedisClock::now() + location_->place().cleanup().limit / 2);
+      pipeline_.settle(end - (end - RedisClock::now()) / 2);
     } catch (const std::bad_alloc&) {
       may_return = true;
     }
