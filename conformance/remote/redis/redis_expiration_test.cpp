@@ -93,6 +93,23 @@ BOOST_AUTO_TEST_CASE(a_slow_writer_keeps_what_it_has_written) {
   BOOST_TEST(holds(backend, bytes));
 }
 
+BOOST_AUTO_TEST_CASE(a_writer_of_a_few_bytes_at_a_time_keeps_what_it_has_written) {
+  const Place place{16s};
+  RedisBackend backend = place.backend();
+  const Bytes bytes = content(64 * 20 + 10);
+  auto writer = backend.create().value();
+  BOOST_REQUIRE(writer.write(std::span{bytes}.first(64 * 20)));
+  BOOST_REQUIRE(writer.write(std::span{bytes}.subspan(64 * 20, 9)));
+  place.shorten_to(10s);
+  std::this_thread::sleep_for(1'100ms);  // a sixteenth, and more
+
+  BOOST_REQUIRE(writer.write(std::span{bytes}.last(1)));
+
+  BOOST_TEST(place.all_live_for(11s, 16s));
+  BOOST_REQUIRE(writer.close());
+  BOOST_TEST(holds(backend, bytes));
+}
+
 BOOST_AUTO_TEST_CASE(without_an_expiration_only_what_is_committed_lasts) {
   const Place place{0ms};
   {

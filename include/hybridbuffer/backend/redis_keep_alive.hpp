@@ -109,8 +109,8 @@ class RedisKeeper {
 ///     RedisKeepAlive storage{RedisStorage{{.expiration = std::chrono::minutes{10}}}};        // every 200 s
 ///     HybridBuffer buffer{SegmentedMemory<>{}, SpillAt{16_MiB}, storage};
 ///
-/// It touches committed objects; what an open writer has stored lives for the expiration after its last write. The thread starts with the
-/// first location and ends with the storage and the last location. A value; copies share it.
+/// It touches committed objects; what an open writer has stored lives for 15/16 of the expiration after its last write. The thread starts
+/// with the first location and ends with the storage and the last location. A value; copies share it.
 /// Threads: as RedisStorage.
 class RedisKeepAlive {
  public:

@@ -57,6 +57,7 @@ class RedisUpload {
     }
     if (bytes.empty()) return {};
     if (auto begun = begin_with_tail(); !begun) return begun;
+    if (auto kept = keep_stored(); !kept) return kept;
     size_ += bytes.size();
     const std::size_t chunk_bytes = location_->options().chunk_bytes;
     while (!bytes.empty()) {
@@ -160,6 +161,12 @@ class RedisUpload {
     return got;
   }
 
+  /// Refreshes what is stored once that has not been for a while: bytes that only fill the next chunk send nothing else.
+  [[nodiscard]] Result<void> keep_stored() {
+    if (next_ == first_ || RedisClock::now() - fresh_since_ <= location_->place().lease() / 16) return {};
+    return refresh_mine();
+  }
+
   void reserve(std::size_t size) {
     if (size <= filling_.capacity()) return;
     constexpr std::size_t least = 4096;
@@ -185,6 +192,7 @@ class RedisUpload {
                      RedisReply::Kind::status);
     under_way_.push_back(std::move(command));
     pipeline_.submit(*under_way_.back());
+    if (next_ == first_) fresh_since_ = RedisClock::now();
     ++next_;
     if (++unsent_ < at_once) return {};
     unsent_ = 0;
@@ -202,6 +210,7 @@ class RedisUpload {
   }
   [[nodiscard]] Result<void> refresh_mine() {
     if (auto waited = wait_until(0); !waited) return waited;
+    fresh_since_ = RedisClock::now();
     return refresh_keys(pipeline_, *location_, {{generation_, first_, next_ - first_}}, 0, location_->place().lease());
   }
 
@@ -275,6 +284,7 @@ class RedisUpload {
   std::uint64_t first_;  // chunk of this writer
   std::uint64_t next_;
   std::size_t unsent_ = 0;
+  RedisClock::time_point fresh_since_{};  // since when what is stored has had all its time
   bool has_begun_ = false;
   bool has_sent_ = false;      // a chunk
   bool has_manifest_ = false;  // it may be there
