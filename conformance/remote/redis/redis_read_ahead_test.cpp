@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <limits>
 #include <servers/boost_test.hpp>
 #include <servers/fault_proxy.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -61,6 +63,23 @@ bool reads(Reader& reader, std::size_t from, std::size_t to) {
     from += *count;
   }
   return true;
+}
+
+/// A line of /proc/self/status, which is in KiB there.
+std::size_t status_bytes(std::string_view name) {
+  std::ifstream file{"/proc/self/status"};
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(name)) return std::stoull(line.substr(name.size() + 1)) * 1024;
+  }
+  return 0;
+}
+/// How much memory a function needed at once, beside what there was.
+template <class Function>
+std::size_t most_memory_of(Function&& function) {
+  std::ofstream{"/proc/self/clear_refs"} << "5" << std::flush;  // VmHWM begins anew
+  const std::size_t there = status_bytes("VmRSS");
+  function();
+  return status_bytes("VmHWM") - there;
 }
 
 }  // namespace
@@ -128,4 +147,27 @@ BOOST_AUTO_TEST_CASE(who_reads_once_fetches_one_chunk) {
   BOOST_TEST(reader.read(few).value_or(0) == few.size());
 
   BOOST_TEST(stored.proxy.seen(fetched) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_writer_and_a_reader_of_large_chunks_need_no_more_than_the_window_and_a_chunk) {
+  constexpr std::size_t large = std::size_t{16} << 20U;
+  constexpr std::size_t beside = std::size_t{6} << 20U;  // buffers of the connection, and what the allocator keeps
+  Place place;
+  RedisOptions options = place.options;
+  options.chunk_bytes = options.window_bytes = large;
+  RedisBackend backend = RedisStorage{options}.create_backend().value();
+  Bytes piece(std::size_t{1} << 20U, std::byte{1});
+
+  const std::size_t of_writer = most_memory_of([&] {
+    auto writer = backend.create().value();
+    for (int i = 0; i < 64; ++i) BOOST_REQUIRE(writer.write(piece));
+    BOOST_REQUIRE(writer.close());
+  });
+  const std::size_t of_reader = most_memory_of([&] {
+    auto reader = backend.open().value();
+    for (auto count = reader.read(piece); count.value_or(0) != 0; count = reader.read(piece)) {}
+  });
+
+  BOOST_TEST(of_writer <= 2 * large + beside);
+  BOOST_TEST(of_reader <= 2 * large + beside);
 }

@@ -228,6 +228,7 @@ class RedisUpload {
         return under_way_.front()->result;
       }
       has_sent_ = true;
+      under_way_.front()->text = {};  // of the size of a chunk
       free_.push_back(std::move(under_way_.front()));
       under_way_.pop_front();
     }
