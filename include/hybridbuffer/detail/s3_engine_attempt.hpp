@@ -94,6 +94,7 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   ::curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call.header_list);
   ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  let_look_ups_go(easy);
   ::curl_easy_setopt(easy, CURLOPT_PRIVATE, &call);
   ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, sends ? receive_few_bytes : receive_bytes);
   ::curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, send_bytes);
