@@ -171,6 +171,24 @@ BOOST_AUTO_TEST_CASE(requests_that_were_given_up_are_looked_for_once_more_and_no
   BOOST_TEST(place.proxy.totals().requests == 2U * many);
 }
 
+BOOST_AUTO_TEST_CASE(an_upload_that_may_not_be_looked_for_keeps_nothing_else_from_being_removed) {
+  Place place;
+  S3Backend backend = place.storage.create_backend().value();
+  place.proxy.arm(faults::drop_reply().matching("POST "));  // its name never comes back
+  BOOST_REQUIRE(store(backend, before));
+  const auto lists = place.proxy.arm(faults::answer(faults::s3_error("403 Forbidden", "AccessDenied")).matching("uploads=").always());
+
+  const auto removed = backend.remove();
+
+  BOOST_REQUIRE(!removed);
+  BOOST_TEST((removed.error() == errc::permission), removed.error().message());
+  BOOST_TEST(place.proxy.fired(lists) > 0U);
+  BOOST_TEST(place.raw.objects(place.options.prefix).empty());
+  place.proxy.disarm();
+  BOOST_TEST(backend.remove().has_value());
+  expect_nothing_left(place, "after the right to list has come");
+}
+
 BOOST_AUTO_TEST_CASE(an_object_header_without_a_value_is_sent_as_it_is_signed) {
   Place place;
   place.options.object_headers = {{"x-amz-meta-empty", ""}, {"x-amz-meta-blank", " "}};
@@ -192,6 +210,27 @@ BOOST_AUTO_TEST_CASE(retry_after_is_obeyed) {
   BOOST_REQUIRE(store(backend, content(10)));
 
   BOOST_TEST((Clock::now() - begin >= 1s));
+}
+
+BOOST_AUTO_TEST_CASE(what_failed_until_the_time_is_over_fails_with_that) {
+  Place place{short_timeouts};
+  S3Backend backend = place.storage.create_backend().value();
+  place.proxy.arm(faults::slow_down(3600).matching("PUT ").always());
+  const auto slowed = store(backend, content(10));
+  place.proxy.disarm();
+
+  place.options.retry = {.attempts = 1'000, .base = 100ms, .cap = 100ms, .budget = 1'000'000};
+  S3Backend patient = S3Storage{place.options}.create_backend().value();
+  place.proxy.drop_connections();
+  place.proxy.arm(faults::refuse());
+  const auto refused = store(patient, content(10));
+  place.proxy.disarm();
+
+  BOOST_REQUIRE(!slowed);
+  BOOST_TEST((slowed.error() == errc::unavailable), slowed.error().message());
+  BOOST_TEST(slowed.error().message().find("SlowDown") != std::string::npos);
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST((refused.error() == errc::unavailable), refused.error().message());
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_retry_budget_ends_retries) {

@@ -20,7 +20,8 @@ enum class S3Addressing : std::uint8_t {
   virtual_host,  ///< https://bucket.endpoint/key
 };
 
-/// How long an S3 storage waits. All run on the steady clock, and only while a call of the caller's is under way.
+/// How long an S3 storage waits. All run on the steady clock, and only while a call of the caller's is under way. With libcurl before 7.87
+/// the look-up of a host name outlasts them, for as long as the system's own times are: use addresses where that matters.
 struct S3Timeouts {
   std::chrono::milliseconds connect{5'000};      ///< for a connection, TLS included
   std::chrono::milliseconds call{60'000};        ///< for one HTTP request, its answer included

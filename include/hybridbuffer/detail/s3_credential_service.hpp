@@ -72,6 +72,7 @@ namespace hybridbuffer::inline v0_1::detail {
   ::curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());
   ::curl_easy_setopt(easy.get(), CURLOPT_PROXY, "");
   ::curl_easy_setopt(easy.get(), CURLOPT_NOSIGNAL, 1L);
+  let_look_ups_go(easy.get());
   ::curl_easy_setopt(easy.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(std::clamp<std::int64_t>(deadline.count(), 1, most_milliseconds)));
   ::curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, take);
   ::curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &body);

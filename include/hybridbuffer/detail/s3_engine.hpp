@@ -43,7 +43,8 @@ class S3Engine {
   void cancel_all() noexcept {
     while (!calls_.empty()) cancel(*calls_.back());
   }
-  /// Drives until `is_done()`, or, past `deadline`, ends everything under way with `timeout`.
+  /// Drives until `is_done()`, or, past `deadline`, ends everything under way: what waits for another attempt with the failure of the
+  /// last, all else with `timeout`.
   template <class IsDone>
   void drive(S3Place& place, S3Clock::time_point deadline, IsDone&& is_done) {
     begin_ = S3Clock::now();
@@ -88,6 +89,7 @@ class S3Engine {
   void check_time(S3Place& place, S3Call& call);
   void detach(S3Call& call) noexcept;
   void fail_attempt(S3Place& place, S3Call& call, S3Failure why, std::error_code native, std::string_view word);
+  [[nodiscard]] static Error error_of(const S3Place& place, const S3Call& call, errc code, std::error_code native, std::string_view word);
   void finish(S3Call& call, Result<void> result) noexcept;
   /// What is left to whoever drives.
   [[nodiscard]] std::chrono::milliseconds time_left() const noexcept {

@@ -94,6 +94,7 @@ inline Result<void> S3Engine::prepare(S3Place& place, S3Call& call) {
   ::curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call.header_list);
   ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  let_look_ups_go(easy);
   ::curl_easy_setopt(easy, CURLOPT_PRIVATE, &call);
   ::curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, sends ? receive_few_bytes : receive_bytes);
   ::curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, send_bytes);
@@ -204,6 +205,12 @@ inline void S3Engine::end_attempt(S3Place& place, S3Call& call, CURLcode code) {
   }
   if (code != CURLE_OK) {
     if (call.out_of_memory) return fail_attempt(place, call, {errc::no_space, false}, curl_native, "out of memory");
+    // libcurl counts the time between two calls of a writer's too, in which nobody connects.
+    const bool nobody_drove = !call.connected && now() - call.started < place.options().timeouts.connect / 2;
+    if (code == CURLE_OPERATION_TIMEDOUT && nobody_drove) {
+      detach(call);
+      return start(place, call);
+    }
     // It says the same of a scheme that it does not know; but then it does not connect.
     if (code == CURLE_UNSUPPORTED_PROTOCOL && call.connected) {
       return fail_attempt(place, call, {errc::unavailable, true}, curl_native, "the answer is not HTTP");
@@ -271,6 +278,7 @@ inline void S3Engine::fail_attempt(S3Place& place, S3Call& call, S3Failure why, 
   if (call.easy != nullptr) ::curl_easy_getinfo(call.easy, CURLINFO_RETRY_AFTER, &asked_for);
   if (call.range && call.range->received > call.received_before) call.failures = 0;  // it goes on: only the deadline ends that
   ++call.failures;
+  call.result = std::unexpected{error_of(place, call, why.code, native, word)};
   if (why.is_retryable && call.failures < retry.attempts && place.take_retry()) {
     detach(call);
     const std::chrono::milliseconds pause = random_pause(retry.base, retry.cap, call.failures - 1);
@@ -279,6 +287,10 @@ inline void S3Engine::fail_attempt(S3Place& place, S3Call& call, S3Failure why, 
     call.phase = S3Call::Phase::waiting;
     return;
   }
+  finish(call, std::move(call.result));
+}
+
+inline Error S3Engine::error_of(const S3Place& place, const S3Call& call, errc code, std::error_code native, std::string_view word) {
   std::string subject = place.options().bucket;
   if (!call.request.key.empty()) subject.append("/").append(call.request.key);
   if (!word.empty()) subject.append(" (").append(word).append(")");
@@ -286,7 +298,7 @@ inline void S3Engine::fail_attempt(S3Place& place, S3Call& call, S3Failure why, 
     subject.append(", the bucket's region is ").append(call.answer.bucket_region);
   }
   if (is_s3_word(call.answer.request_id)) subject.append(", request ").append(call.answer.request_id);
-  finish(call, std::unexpected<Error>{std::in_place, why.code, call.request.operation, native, subject});
+  return {code, call.request.operation, native, subject};
 }
 
 }  // namespace hybridbuffer::inline v0_1::detail

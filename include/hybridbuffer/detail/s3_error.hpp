@@ -35,6 +35,13 @@ namespace hybridbuffer::inline v0_1 {
 
 namespace detail {
 
+/// Nobody waits for libcurl's look-up of a host name once its time is over: the thread that it is on ends by itself.
+inline void let_look_ups_go([[maybe_unused]] CURL* easy) noexcept {
+#if CURL_AT_LEAST_VERSION(7, 87, 0)
+  ::curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+}
+
 /// A failure before it has a name: its category, and whether the same request may meet another answer.
 struct S3Failure {
   errc code = errc::io;

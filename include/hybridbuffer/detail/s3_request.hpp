@@ -70,7 +70,7 @@ struct S3Call {
   bool needs_etag = false;        ///< an answer without one is none: on a kept connection it may be that of the request before
   bool is_repeatable = true;      ///< libcurl may send it again by itself when an idle connection turns out to be dead
   bool may_fail_in_body = false;  ///< an answer of 200 can hold an <Error>
-  Result<void> result{};
+  Result<void> result{};          ///< before its end: the failure of the last attempt
 
   // Of the engine.
   enum class Phase : std::uint8_t { idle, waiting, active, done };
