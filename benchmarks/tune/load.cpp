@@ -82,6 +82,24 @@ std::string set_rounds(int& value, std::string_view text) {
   return usable ? std::string{} : wrong("--rounds", text, "not a number from 1 to 1000").error();
 }
 
+/// What is wrong with an option that getopt_long() refused; `word` is the last that it took.
+std::string refused(std::string_view word) {
+  // 0 for a long name that is none; the option's own value where it is one, given with a value that it does not take.
+  const int option = ::optopt;
+  for (const auto& one : long_options) {
+    if (option != 0 && one.val == option) return std::string{"--"} + one.name + " takes no value";
+  }
+  if (option != 0) return std::string{"unknown option -"} + static_cast<char>(option);  // `word` may be the one before
+  const std::string_view name = word.substr(0, word.find('='));
+  std::string meant;
+  for (const auto& one : long_options) {
+    if (one.name != nullptr && ("--" + std::string{one.name}).starts_with(name))
+      meant.append(meant.empty() ? "--" : ", --").append(one.name);
+  }
+  if (!meant.empty()) return "ambiguous option " + std::string{name} + ": " + meant;
+  return "unknown option " + std::string{word};
+}
+
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
 
 /// Errors of one option.
@@ -165,7 +183,7 @@ std::expected<Options, std::string> parse_options(int count, char** arguments) {
     const int found = ::getopt_long(count, arguments, ":h", long_options.data(), nullptr);  // NOLINT(concurrency-mt-unsafe): one thread
     if (found == -1) break;
     if (found == ':') return Wrong{std::string{arguments[::optind - 1]} + " needs a value"};
-    if (found == '?') return Wrong{"unknown option " + std::string{arguments[::optind - 1]}};
+    if (found == '?') return Wrong{refused(arguments[::optind - 1])};
     if (auto error = set(options, found, ::optarg != nullptr ? ::optarg : ""); !error.empty()) return Wrong{std::move(error)};
   }
   if (::optind != count) return Wrong{"unexpected argument " + std::string{arguments[::optind]}};

@@ -4,9 +4,13 @@
 #include "report.hpp"
 #include "sweep.hpp"
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
+#include <fcntl.h>
 #include <fstream>
+#include <new>
 #include <unistd.h>
 
 namespace {
@@ -34,12 +38,24 @@ bool write_file(const std::string& name, const std::string& text) {
   return static_cast<bool>(file);
 }
 
+/// Whether write_file() can begin. A file that is there stays as it is: it is replaced only by a plot.
+bool can_write(const std::string& name) {
+  int file = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file >= 0) ::unlink(name.c_str());
+  else if (errno == EEXIST) file = ::open(name.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file >= 0) ::close(file);
+  return file >= 0;
+}
+
+/// False when some of what was to be on standard output did not arrive.
+bool print(const char* text) { return std::fputs(text, stdout) >= 0 && std::fflush(stdout) == 0; }
+
 int run(int count, char** arguments) {
   const auto options = tune::parse_options(count, arguments);
   if (!options) return complain(wrong_usage, options.error());
-  if (options->help) return std::fputs(tune::help_text, stdout) < 0 ? failed : 0;
+  if (options->help) return print(tune::help_text) ? 0 : complain(failed, "cannot write standard output");
   // Before minutes of measurements, not after them.
-  if (!options->plot.empty() && !write_file(options->plot, "")) return complain(failed, "cannot write " + options->plot);
+  if (!options->plot.empty() && !can_write(options->plot)) return complain(failed, "cannot write " + options->plot);
 
   const auto sweep = tune::sweep(options->load, options->rounds, show_progress);
   if (!sweep) return complain(failed, sweep.error());
@@ -47,15 +63,17 @@ int run(int count, char** arguments) {
     return complain(failed, "cannot write " + options->plot);
   }
   const std::string report = options->json ? tune::json_report(options->load, *sweep) : tune::text_report(options->load, *sweep);
-  const bool printed = std::fputs(report.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-  return printed ? 0 : complain(failed, "cannot write standard output");
+  return print(report.c_str()) ? 0 : complain(failed, "cannot write standard output");
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
+  static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));  // the write at the limit of file sizes fails instead, and that is told
   try {
     return run(count, arguments);
+  } catch (const std::bad_alloc&) {
+    return complain(failed, "not enough memory: what --memory holds is measured in memory; a smaller --memory or --total is needed");
   } catch (const std::exception& error) {
     return complain(failed, error.what());
   }

@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fcntl.h>
 #include <memory>
 #include <optional>
 #include <string>
@@ -120,6 +121,22 @@ int worse(int one, int other) {
   return std::max(one, other);
 }
 
+/// A report that does not arrive is no pass. Returns: what to exit with instead of `status`.
+int when_printed(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  std::fputs("cannot write standard output\n", stderr);
+  return worse(status, 2);
+}
+
+/// A standard descriptor that was closed would be given to the next that is opened, where a child's own output would go over it.
+void open_standard_descriptors() {
+  int opened = 0;
+  do {
+    opened = ::open("/dev/null", O_RDWR);  // and stays open in a child, which needs them as well
+  } while (opened >= 0 && opened <= STDERR_FILENO);
+  if (opened >= 0) ::close(opened);
+}
+
 int run_rounds(const Kit& kit, const CommandLine& line, const std::string& program) {
   int status = 0;
   std::optional<Report> shown;
@@ -132,7 +149,7 @@ int run_rounds(const Kit& kit, const CommandLine& line, const std::string& progr
     status = worse(status, report.exit_code());
     if (!shown || shown->passed()) shown = std::move(report);
   }
-  return shown && !write_files(line, *shown) ? worse(status, 2) : status;
+  return when_printed(shown && !write_files(line, *shown) ? worse(status, 2) : status);
 }
 
 int run_one_as_child(const Kit& kit, const CommandLine& line) {
@@ -151,14 +168,15 @@ void list_clauses(const Kit& kit) {
 }  // namespace
 
 int run_program(const Kit& kit, const std::vector<std::string>& arguments) {
+  open_standard_descriptors();
   const CommandLine line = parse_command_line(arguments, kit.clauses);
   const std::string program = arguments.empty() ? "" : arguments.front();
   if (!line.error.empty()) {
     std::fprintf(stderr, "%s: %s\nTry %s --help.\n", program.c_str(), line.error.c_str(), program.c_str());
     return 2;
   }
-  if (line.help) return std::fputs(usage_text(), stdout), 0;
-  if (line.list) return list_clauses(kit), 0;
+  if (line.help) return std::fputs(usage_text(), stdout), when_printed(0);
+  if (line.list) return list_clauses(kit), when_printed(0);
   try {
     return line.child ? run_one_as_child(kit, line) : run_rounds(kit, line, program);
   } catch (const std::exception& error) {

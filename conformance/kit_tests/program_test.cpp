@@ -164,6 +164,25 @@ BOOST_AUTO_TEST_CASE(a_report_that_cannot_be_written_is_no_pass) {
   BOOST_TEST(has(run.errors, "cannot write /nowhere/report.json"));
 }
 
+BOOST_AUTO_TEST_CASE(a_report_that_standard_output_does_not_take_is_no_pass) {
+  for (const char* arguments : {"--clause CREATE-2", "--help", "--list"}) {
+    const Finished run = run_subject("sound", arguments, ">/dev/full");
+
+    BOOST_TEST(run.status == 2, arguments);
+    BOOST_TEST(has(run.errors, "cannot write standard output"), arguments << ": " << run.errors);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(closed_standard_descriptors_change_no_verdict) {
+  const kit_test::TemporaryFile json;
+  for (const char* closed : {"<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"}) {
+    const Finished run = run_subject("sound", "--clause CREATE-2 --json " + json.path(), closed);
+
+    BOOST_TEST(run.status == 0, closed << ": " << run.output << run.errors);
+    BOOST_TEST(kit_test::json_problem(kit_test::content_of(json.path())) == "", closed);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(in_process_runs_give_the_same_verdicts) {
   const Finished run = run_subject("throws", std::string{few} + " --in-process");
 

@@ -11,13 +11,13 @@
 
 namespace kit_test {
 
-Finished run_subject(std::string_view behaviour, std::string_view arguments) {
+Finished run_subject(std::string_view behaviour, std::string_view arguments, std::string_view redirections) {
   const char* program = std::getenv("KIT_SUBJECT");
   if (program == nullptr) throw std::runtime_error{"KIT_SUBJECT must name the program"};
   const TemporaryFile output;
   const TemporaryFile errors;
   const std::string command = "KIT_BEHAVIOUR=" + std::string{behaviour} + " '" + program + "' " + std::string{arguments} + " >" +
-                              output.path() + " 2>" + errors.path() + " </dev/null";
+                              output.path() + " 2>" + errors.path() + " </dev/null " + std::string{redirections};
   const int status = std::system(command.c_str());  // NOLINT(cert-env33-c,concurrency-mt-unsafe): the shell does the redirections
   Finished finished;
   finished.status = WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);

@@ -12,7 +12,8 @@ struct Finished {
 };
 
 /// Runs the program that the environment variable KIT_SUBJECT names, through a shell, with that behaviour and these arguments.
-[[nodiscard]] Finished run_subject(std::string_view behaviour, std::string_view arguments);
+/// `redirections` of the shell outweigh those that catch what it prints.
+[[nodiscard]] Finished run_subject(std::string_view behaviour, std::string_view arguments, std::string_view redirections = "");
 
 /// The content of a file; empty where there is none.
 [[nodiscard]] std::string content_of(const std::string& path);

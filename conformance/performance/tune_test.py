@@ -6,6 +6,7 @@
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -16,8 +17,8 @@ PROGRAM = ""
 SMALL = ["--write-size", "512", "--total", "4M", "--memory", "1M", "--rounds", "1"]
 
 
-def tune(*arguments):
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False)
+def tune(*arguments, **how):
+    return subprocess.run([PROGRAM, *arguments], **{"capture_output": True, "text": True, "check": False, **how})
 
 
 class Tune(unittest.TestCase):
@@ -109,6 +110,12 @@ class Tune(unittest.TestCase):
             (["--directory", str(self.place / "missing")], ["--directory", "no such directory"]),
             (["--plot", "plot.png"], ["--plot 'plot.png'", ".svg"]),
             (["--bogus"], ["unknown option --bogus"]),
+            (["--bogus=1"], ["unknown option --bogus=1"]),
+            (["-xh"], ["unknown option -x"]),
+            (["--json", "-xh"], ["unknown option -x"]),
+            (["--json=1"], ["--json takes no value"]),
+            (["--help=1"], ["--help takes no value"]),
+            (["--re", "4"], ["ambiguous option --re: --readback, --read-size, --repeated"]),
             (["surplus"], ["unexpected argument surplus"]),
         ]:
             done = tune(*arguments)
@@ -122,6 +129,34 @@ class Tune(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("cannot write", done.stderr)
         self.assertNotIn("[1/", done.stderr)
+
+    def test_a_plot_that_is_there_stays_until_it_is_replaced(self):
+        plot = self.place / "plot.svg"
+        huge = ["--total", "100000G", "--memory", "200000G", "--plot", str(plot)]
+        self.assertEqual(tune(*huge).returncode, 1)
+        self.assertFalse(plot.exists(), "a plot without anything measured")
+        plot.write_text("of yesterday")
+        self.assertEqual(tune(*huge).returncode, 1)
+        self.assertEqual(plot.read_text(), "of yesterday")
+
+    def test_too_little_memory_is_said_in_words(self):
+        done = tune("--total", "100000G", "--memory", "200000G")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("not enough memory", done.stderr)
+
+    def test_the_limit_of_file_sizes_is_an_error(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+        done = tune(*SMALL, "--directory", str(self.files), preexec_fn=limit)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("File too large", done.stderr)
+
+    def test_output_that_does_not_arrive_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            done = tune("--help", capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot write standard output", done.stderr)
 
     def test_the_help_names_every_option(self):
         done = tune("--help")

@@ -6,6 +6,7 @@
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 using namespace spool_test;
 
@@ -144,6 +145,26 @@ BOOST_AUTO_TEST_CASE(a_new_file_has_the_permissions_that_the_umask_gives) {
 
     BOOST_TEST(finished.exit_code == 0);
     BOOST_TEST(mode_of(directory.file("result")) == (0666U & ~mask));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_stays_encrypted_has_its_permissions_too) {
+  const Directory directory;
+  const Umask umask{022};
+  write_file(directory.file("key"), std::string(32, 'k'));
+  write_file(directory.file("old"), "old");
+  BOOST_REQUIRE(::chmod(directory.file("key").c_str(), 0600) == 0);
+  BOOST_REQUIRE(::chmod(directory.file("old").c_str(), 0640) == 0);
+  const std::string url =
+      "file://" + directory.path() + "?encrypt=auto&encrypt_publish=encrypted&encrypt_key_file=" + directory.file("key");
+
+  for (const auto& [name, mode] : {std::pair{"new", 0644U}, {"old", 0640U}}) {
+    const Finished finished = run({"--memory", "1M", "--storage", url, "--output", directory.file(name)}, std::string(3 * mebibyte, 'x'));
+
+    BOOST_TEST(finished.exit_code == 0, finished.errors);
+    BOOST_TEST(finished.errors == "");
+    BOOST_TEST(mode_of(directory.file(name)) == mode);
+    BOOST_TEST(content_of(directory.file(name)).size() > 3 * mebibyte);
   }
 }
 

@@ -81,6 +81,19 @@ BOOST_AUTO_TEST_CASE(the_limit_on_storage_holds_for_every_store) {
   BOOST_TEST(finished.errors.find("--max-storage") != std::string::npos, finished.errors);
 }
 
+BOOST_AUTO_TEST_CASE(a_limit_of_the_store_itself_is_told_as_its_own) {
+  const std::string input(4 * mebibyte, 'x');
+
+  const Finished other = run({"--memory", "1M", "--storage", "memory:?max_bytes=0", "--soak"}, input);
+  const Finished also = run({"--memory", "1M", "--storage", "memory:?max_bytes=0", "--max-storage", "1G", "--soak"}, input);
+
+  for (const Finished& finished : {other, also}) {
+    BOOST_TEST(finished.exit_code == 3);
+    BOOST_TEST(finished.errors.find("--max-storage") == std::string::npos, finished.errors);
+    BOOST_TEST(finished.errors.find("objects hold no bytes") != std::string::npos, finished.errors);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_password_in_a_wrong_url_is_not_repeated) {
   for (const char* url : {"nowhere://me:hidden@host", "file://me:hidden@/var/tmp", "file:///var/tmp?key=hidden", "me:hidden",
                           "redis://me:hidden@127.0.0.1:1?operation_timeout=100ms"}) {

@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 #include <utility>
 #include <vector>
 
@@ -325,6 +326,17 @@ BOOST_AUTO_TEST_CASE(without_a_key_there_is_nothing_to_publish) {
   const auto refused = encrypted(FileStorage{}, {.published = PublishedForm::encrypted}).create_backend();
   BOOST_TEST_REQUIRE(!refused.has_value());
   BOOST_TEST((refused.error() == errc::invalid_argument));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_regular_file_is_refused_at_once) {
+  const TemporaryDirectory directory;
+  const std::string fifo = directory.path() + "/fifo";
+  BOOST_TEST_REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+
+  for (const std::string& path : {fifo, directory.path(), std::string{"/dev/null"}}) {
+    const auto file = open_encrypted_file(path, key());
+    BOOST_TEST((!file && file.error() == errc::unsupported), path);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_content_is_not_in_the_file) {

@@ -18,11 +18,15 @@ namespace hybridbuffer::inline v0_1 {
 /// Owns the descriptor. Threads: const members from any number at once.
 class NamedFile {
  public:
-  /// Errors: those of open(2).
+  /// Never waits for what is no file, such as a FIFO that nobody writes to, and takes no terminal over.
+  ///
+  /// Errors: those of open(2) and fstat(2); `unsupported` for what is no regular file.
   [[nodiscard]] static Result<NamedFile> open(const std::string& path) {
-    const int descriptor = detail::system_calls::open_at(AT_FDCWD, path.c_str(), O_RDONLY);
+    const int descriptor = detail::system_calls::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (descriptor < 0) return failure_from_errno("open a file");
-    return NamedFile{descriptor};
+    NamedFile file{descriptor};
+    if (const auto regular = file.size(); !regular) return std::unexpected{regular.error()};
+    return file;
   }
   NamedFile(NamedFile&& other) noexcept : descriptor_{std::exchange(other.descriptor_, -1)} {}
   NamedFile& operator=(NamedFile other) noexcept {

@@ -137,12 +137,13 @@ void replay_steps(Context& c, const std::vector<Step>& steps) {
     object = std::move(longer);
   };
   for (const Step& step : steps) {
+    const std::uint64_t added = std::min(step.n, extension_limit(c) - object.size());
     switch (step.kind) {
-      case Step::Kind::append: extend_same(step.n); break;
+      case Step::Kind::append: extend_same(added); break;
       case Step::Kind::abandon: {
-        Object never{c.stamp(location, object.size() + step.n), object.size() + step.n};
+        Object never{c.stamp(location, object.size() + added), object.size() + added};
         Writer writer = c.require(location.append(), "append()");
-        write_tail(c, writer, never, object.size(), step.n);
+        write_tail(c, writer, never, object.size(), added);
         break;
       }
       case Step::Kind::read: {

@@ -222,7 +222,7 @@ void replaced_after_extension(Context& c, bool by_remove) {
     const auto removed = location.remove();
     if (!removed) return c.expect_error(removed, {errc::busy}, "remove() with readers open");
   }
-  const Object next = c.object(location, before + 3);
+  const Object next = c.object(location, std::min(before + 3, extension_limit(c)));
   c.store(location, next);
   for (bool more = true; more;) {
     const auto count = reader.read(block);
@@ -248,7 +248,7 @@ void replaced_after_extension(Context& c, bool by_remove) {
 void readers_beside_extensions(Context& c) {
   c.start_case();
   const std::uint64_t unit = unit_of(c);
-  const std::uint64_t rounds = c.rounds(c.tier() == Tier::quick ? 100 : 1000, 3);
+  const std::uint64_t rounds = fitting_rounds(c, c.rounds(c.tier() == Tier::quick ? 100 : 1000, 3));
   const std::uint64_t piece = std::max<std::uint64_t>(std::min(unit / 3 + 1, extension_limit(c) / (rounds + 2)), 1);
   Location location = c.make();
   const Object whole{c.stamp(location, (rounds + 1) * piece), (rounds + 1) * piece};

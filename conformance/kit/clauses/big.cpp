@@ -137,7 +137,7 @@ void many_chunks(Context& c) {
     const std::uint64_t centre = chunks * c.chunk();
     if (centre < size) look_around(c, location, object, centre);
   }
-  const Object shorter = c.object(location, c.chunk() + 1);
+  const Object shorter = c.object(location, std::min(c.chunk() + 1, c.most()));
   c.store(location, shorter);
   c.expect_object(location, shorter, "an object that replaced one of many chunks");
   c.require(location.remove(), "remove()");

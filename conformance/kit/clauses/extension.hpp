@@ -22,6 +22,11 @@ namespace hybridbuffer::conformance::clauses {
   return std::min(c.most(), (std::uint64_t{1} << by_tier) + 2);
 }
 
+/// As many of `rounds` as can each extend an object of a byte by a byte.
+[[nodiscard]] inline std::uint64_t fitting_rounds(const Context& c, std::uint64_t rounds) {
+  return std::min(rounds, std::max<std::uint64_t>(extension_limit(c), 2) - 2);
+}
+
 /// The chunk sizes that fit into such an object, and the sizes at which a backend says that extensions cost least.
 [[nodiscard]] inline Sizes boundaries(Context& c) {
   Sizes units = c.chunks();

@@ -77,11 +77,13 @@ void never_meet(Context& c, const std::vector<Make>& makes, std::string_view who
         all[i].object.reset();
         break;
       case 1:
-        all[i].object = c.object(all[i].location, i);
+        all[i].object = c.object(all[i].location, std::min<std::uint64_t>(i, extension_limit(c)));
         c.store(all[i].location, *all[i].object);
         break;
       case 2:
-        if (c.has(Capability::append) && all[i].object) extend(c, all[i].location, *all[i].object, i);
+        if (c.has(Capability::append) && all[i].object) {
+          extend(c, all[i].location, *all[i].object, std::min<std::uint64_t>(i, extension_limit(c) - all[i].object->size()));
+        }
         break;
       case 3: {
         Writer abandoned = c.require(all[i].location.create(), "create()");
@@ -104,7 +106,7 @@ void full_life(Context& c, Location location, std::string_view what) {
   Object object = c.object(location, std::min(2 * c.chunk() + 1, extension_limit(c) / 2));
   c.store(location, object);
   c.expect_object(location, object, text);
-  if (c.has(Capability::append)) extend(c, location, object, 7);
+  if (c.has(Capability::append)) extend(c, location, object, std::min<std::uint64_t>(7, extension_limit(c) - object.size()));
   const Object next = c.object(location, 3);
   Reader reader = c.require(location.open(), text + ": open()");
   Writer writer = c.require(location.create(), text + ": create()");
@@ -131,12 +133,12 @@ void outlive_their_factory(Context& c, Subject& subject) {
     }
     empty.emplace(make());
     all.push_back({make()});
-    unfinished = c.object(all.back().location, 100);
+    unfinished = c.object(all.back().location, std::min<std::uint64_t>(100, extension_limit(c)));
     writer.emplace(c.require(all.back().location.create(), "create()"));
-    c.write(*writer, *unfinished, 0, 50);
+    c.write(*writer, *unfinished, 0, unfinished->size() / 2);
   }
   expect_all(c, all, "a location whose factory is gone");
-  c.write(*writer, *unfinished, 50, 50);
+  c.write(*writer, *unfinished, unfinished->size() / 2, unfinished->size() - unfinished->size() / 2);
   c.require(writer->close(), "close() of a writer whose factory is gone");
   all.back().object = unfinished;
   expect_all(c, all, "a location whose factory is gone");

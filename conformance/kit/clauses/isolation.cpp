@@ -1,5 +1,6 @@
 #include "../forked_child.hpp"
 #include "../life.hpp"
+#include "changes.hpp"
 #include "clauses.hpp"
 
 #include <hybridbuffer/conformance/clause.hpp>
@@ -92,7 +93,9 @@ void iso_1(Context& c) {
   std::vector<Location>& locations = instances.locations;
   std::vector<std::optional<Object>> contents(locations.size());
   expect_all(c, locations, contents, "before anything was written");
-  const std::uint64_t size = std::min<std::uint64_t>(std::min<std::uint64_t>(2 * c.chunk() + 3, 10'000), c.most());
+  // Room is left for what extends some of them.
+  const std::uint64_t added = std::min<std::uint64_t>(9, c.most() / 2);
+  const std::uint64_t size = std::min<std::uint64_t>(std::min<std::uint64_t>(2 * c.chunk() + 3, 10'000), c.most() - added);
   for (const bool backwards : {false, true}) write_interleaved(c, locations, contents, size, backwards);
   expect_all(c, locations, contents, "after all were written");
   // What happens to one happens to no other.
@@ -105,7 +108,7 @@ void iso_1(Context& c) {
         contents[i].reset();
         break;
       case 1:
-        contents[i] = c.object(location, size / 2 + i);
+        contents[i] = new_object(c, location, size / 2 + i);
         c.store(location, *contents[i]);
         break;
       case 2: {
@@ -116,9 +119,9 @@ void iso_1(Context& c) {
       case 3:
         if (c.has(Capability::append)) {
           const std::uint64_t from = contents[i]->size();
-          contents[i]->append(c.stamp(location, from + 9), 9);
+          contents[i]->append(c.stamp(location, from + added), added);
           Writer writer = c.require(location.append(), "append()");
-          c.write(writer, *contents[i], from, 9);
+          c.write(writer, *contents[i], from, added);
           c.require(writer.close(), "close()");
         }
         if (c.has(Capability::shrink) && i % 2 == 0) {
@@ -136,7 +139,7 @@ void iso_1(Context& c) {
     if (i % 5 == 4 || i + 1 == locations.size()) expect_all(c, locations, contents, "after others were changed");
   }
   for (std::size_t i = 0; i < locations.size(); i += 2) {
-    contents[i] = c.object(locations[i], 31);
+    contents[i] = new_object(c, locations[i], 31);
     c.store(locations[i], *contents[i]);
   }
   expect_all(c, locations, contents, "after others were written again");

@@ -145,7 +145,7 @@ void windows_beside_extensions(Context& c) {
   if (!c.has(Capability::append)) return;
   c.start_case();
   const std::uint64_t unit = unit_of(c);
-  const std::uint64_t rounds = c.rounds(60, 3);
+  const std::uint64_t rounds = fitting_rounds(c, c.rounds(60, 3));
   const std::uint64_t piece = std::max<std::uint64_t>(std::min(unit / 2 + 1, extension_limit(c) / (rounds + 2)), 1);
   Location location = c.make();
   const Object whole{c.stamp(location, (rounds + 1) * piece), (rounds + 1) * piece};

@@ -1,4 +1,5 @@
 #include "../life.hpp"
+#include "changes.hpp"
 #include "clauses.hpp"
 #include "move_clauses.hpp"
 
@@ -276,16 +277,16 @@ void moved_from_handles(Context& c, bool by_assignment) {
   for (const bool extends : {false, true}) {
     if (extends && !c.has(Capability::append)) continue;
     Writer writer = extends ? c.require(location.append(), "append()") : c.require(location.create(), "create()");
-    const Object fresh = c.object(location, 40);
+    const Object fresh = c.object(location, std::min<std::uint64_t>(40, c.most() / 2));  // committed, and then extended by as much
     c.write(writer, fresh, 0, 3);
     Writer live = move_from(writer, c.require(second.create(), "create()"));
     expect_closed(c, writer, how);
-    c.write(live, fresh, 3, 37);
+    c.write(live, fresh, 3, fresh.size() - 3);
     expect_closed(c, writer, how);
     c.require(live.close(), "close() of the writer moved to");
     expect_closed(c, writer, how);
   }
-  const Object last = c.object(location, 33);
+  const Object last = new_object(c, location, 33);
   c.store(location, last);
   Location live = move_from(location, c.make());
   expect_closed(c, location, how);
@@ -318,17 +319,17 @@ void move_2(Context& c) {
 
 void assign_onto_open_writer(Context& c, bool extends, std::uint64_t written) {
   c.start_case();
-  auto [first, old] = c.stored(usual_size(c));
+  auto [first, old] = c.stored(extends ? extended_size(c) : usual_size(c));
   Location second = c.make();
   const Object content = c.object(second, usual_size(c));
-  const Object lost = c.object(first, usual_size(c));
+  const Object lost = c.object(first, old.size());
   Writer writer = extends ? c.require(first.append(), "append()") : c.require(first.create(), "create()");
   c.write(writer, lost, 0, std::min(written, lost.size()));
   Writer other = c.require(second.create(), "create()");
   c.write(other, content, 0, content.size() / 2);
   writer.assign_object_from(other);
   c.expect_object(first, old, "the object whose open writer was assigned to");
-  const Object next = c.object(first, 21);
+  const Object next = new_object(c, first, 21);
   c.store(first, next);  // the writer that was there is gone
   c.write(writer, content, content.size() / 2, content.size() - content.size() / 2);
   other.destroy();
@@ -397,9 +398,9 @@ void assign_onto_location(Context& c) {
   c.start_case();
   Location gone = c.make();
   Writer writer = c.require(gone.create(), "create()");
-  const Object unseen = c.object(gone, 30);
+  const Object unseen = new_object(c, gone, 30);
   static_cast<void>(writer.write(unseen.bytes()));
-  auto [third, kept] = c.stored(25);
+  auto [third, kept] = c.stored(std::min<std::uint64_t>(25, c.most()));
   gone.assign_object_from(third);
   c.expect_any_error(writer.close(), "close() of a writer whose location was assigned to");
   writer.destroy();

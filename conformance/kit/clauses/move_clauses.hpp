@@ -16,6 +16,8 @@ namespace hybridbuffer::conformance::clauses {
 
 /// More than one chunk, where an object may be so large.
 [[nodiscard]] inline std::uint64_t usual_size(const Context& c) { return std::min<std::uint64_t>(3 * c.chunk() + 5, c.most()); }
+/// As much, where an extension of the same size still fits.
+[[nodiscard]] inline std::uint64_t extended_size(const Context& c) { return std::min(usual_size(c), c.most() / 2); }
 
 /// Runs `moves`. What leaves a move is a failure of the backend, not of the kit.
 inline void guarded(Context& c, std::string_view what, const std::function<void()>& moves) {

@@ -85,11 +85,12 @@ void writers_over_a_moved_backend(Context& c, bool extends, std::uint64_t writte
   Location location = c.make();
   Object old;
   if (extends) {
-    old = c.object(location, 50);
+    old = c.object(location, std::min<std::uint64_t>(50, c.most() / 2));
     c.store(location, old);
   }
   Object content = old;
-  content.append(c.stamp(location, old.size() + usual_size(c)), usual_size(c));
+  const std::uint64_t added = std::min(usual_size(c), c.most() - old.size());
+  content.append(c.stamp(location, old.size() + added), added);
   Writer writer = extends ? c.require(location.append(), "append()") : c.require(location.create(), "create()");
   const std::uint64_t before = std::min(written_before, content.size() - old.size());
   c.write(writer, content, old.size(), before);
@@ -110,14 +111,15 @@ void writers_over_a_moved_backend(Context& c, bool extends, std::uint64_t writte
     else c.expect_absent(again, "after a writer of a moved location reported an error");
   }
   writer.destroy();
-  c.store(again, c.object(again, 12));
+  c.store(again, c.object(again, std::min<std::uint64_t>(12, c.most())));
 }
 
 void writers_over_a_destroyed_backend(Context& c, bool extends, std::uint64_t written_before) {
   c.start_case();
   Location location = c.make();
-  if (extends) c.store(location, c.object(location, 50));
-  const Object content = c.object(location, usual_size(c));
+  const std::uint64_t room = c.most() / 3;  // the content is written twice, behind what is there
+  if (extends) c.store(location, c.object(location, std::min<std::uint64_t>(50, room)));
+  const Object content = c.object(location, std::min(usual_size(c), room));
   {
     Writer writer = extends ? c.require(location.append(), "append()") : c.require(location.create(), "create()");
     Location unrelated = c.make();

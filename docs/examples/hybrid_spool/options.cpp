@@ -5,11 +5,13 @@
 #include <hybridbuffer/storage_registry.hpp>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <getopt.h>
 #include <memory>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace spool {
@@ -27,7 +29,8 @@ without a name. The producer never waits for the consumer. Output starts at once
   -d, --directory DIR     where to keep what memory cannot hold (default: beside FILE with --output, else $TMPDIR, /var/tmp or /tmp)
       --storage URL       keep it in another store, or with settings: file:///DIR?compress=zstd&encrypt=auto, memory:,
                           redis://HOST/0?prefix=app:, s3://BUCKET/PREFIX?endpoint=URL; not with --directory
-      --max-storage SIZE  use no more storage than this; then the producer has to wait (default: no limit)
+      --max-storage SIZE  keep no more of the data in storage than this; then the producer has to wait (default: no limit). Compression
+                          and encryption make what is stored smaller or larger
       --soak              read everything before anything is written
   -o, --output FILE       write to FILE, which appears or is replaced whole once the input has ended; never after a failure
       --no-replace        fail when FILE exists
@@ -89,7 +92,10 @@ std::expected<std::uint64_t, Outcome> size_argument(const std::string& name, con
 
 std::expected<std::string, Outcome> directory_argument(const char* path) {
   const std::unique_ptr<char, decltype(&std::free)> absolute{::realpath(path, nullptr), &std::free};
-  if (!absolute) return std::unexpected{Outcome{ExitCode::usage, std::string{"--directory: no such directory: '"} + path + "'"}};
+  if (!absolute) {
+    const std::string reason = std::system_category().message(errno);
+    return std::unexpected{Outcome{ExitCode::usage, std::string{"--directory: '"} + path + "': " + reason}};
+  }
   return std::string{absolute.get()};
 }
 

@@ -87,19 +87,19 @@ Outcome OutputFile::publish(SpoolBuffer& buffer) const {
     if (error == hybridbuffer::errc::already_exists) return failure(path_, "exists", ExitCode::exists);
     return failure(path_, error.message(), means_full(error) ? ExitCode::storage_full : ExitCode::failure);
   }
-  if (!set_permissions(buffer.size())) return failure(path_, "is complete, but keeps mode 0600: cannot set its permissions");
+  if (!set_permissions()) return failure(path_, "is complete, but keeps mode 0600: cannot set its permissions");
   return {};
 }
 
 /// The file was private until now. Its permissions are widened through a descriptor, and only if it is what was just published: others
-/// may have put something else there.
-bool OutputFile::set_permissions(std::uint64_t size) const {
+/// may have put something else there. Its size tells nothing: what is published encrypted is longer than the content.
+bool OutputFile::set_permissions() const {
   if (mode_ == private_mode) return true;
   const int file = ::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (file < 0) return false;
   struct stat status{};
-  const bool is_ours = ::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 07777) == private_mode &&
-                       status.st_uid == ::geteuid() && static_cast<std::uint64_t>(status.st_size) == size;
+  const bool is_ours =
+      ::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 07777) == private_mode && status.st_uid == ::geteuid();
   const bool set = is_ours && ::fchmod(file, mode_) == 0;
   ::close(file);
   return set;

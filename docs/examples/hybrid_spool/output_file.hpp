@@ -27,7 +27,7 @@ class OutputFile {
  private:
   OutputFile(std::string path, mode_t mode, bool replace) : path_{std::move(path)}, mode_{mode}, replace_{replace} {}
 
-  [[nodiscard]] bool set_permissions(std::uint64_t size) const;
+  [[nodiscard]] bool set_permissions() const;
 
   std::string path_;  // absolute, without symbolic links
   mode_t mode_;

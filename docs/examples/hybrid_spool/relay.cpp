@@ -112,7 +112,7 @@ void Relay::hand_over() {
 }
 
 void Relay::wait_for_room(const Error& error) {
-  if (!std::exchange(told_, true)) console_.note("storage is full, so the producer waits for the consumer: " + why_full(error));
+  if (!std::exchange(told_, true)) console_.note("storage is full, so the producer waits for the consumer: " + buffers_.why_full(error));
   std::unique_lock guard{lock_};
   // Room may be made outside this program too: look again every second.
   drained_.wait_for(guard, std::chrono::seconds{1}, [this] { return stopped_ || rooms_made_ != rooms_seen_; });
