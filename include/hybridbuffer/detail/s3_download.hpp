@@ -39,7 +39,7 @@ namespace hybridbuffer::inline v0_1::detail {
       while (next < bytes.size() && calls.size() < options.parallel_ranges) {
         const std::size_t count = std::min(options.range_bytes, bytes.size() - next);
         calls.push_back(range_call(object, offset + next, bytes.subspan(next, count)));
-        lease.engine().submit(*place, calls.back());
+        lease.engine().submit(calls.back());
         next += count;
       }
       lease.engine().drive(*place, S3Clock::now() + options.timeouts.operation, [&] { return calls.front().phase == S3Call::Phase::done; });
@@ -140,7 +140,7 @@ class S3ReadAhead {
       window->offset = next_;
       window->call = range_call(*object_, next_, std::span{window->bytes.get(), window->length});
       windows_.push_back(std::move(window));
-      lease_.engine().submit(*place_, windows_.back()->call);
+      lease_.engine().submit(windows_.back()->call);
       next_ += windows_.back()->length;
       is_asked = true;
     }

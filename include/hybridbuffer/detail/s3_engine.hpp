@@ -37,7 +37,7 @@ class S3Engine {
 
   /// Takes a call; it runs whenever somebody drives. Errors are in its result, `no_space` for want of memory among them: what threw here
   /// would leave calls of the same caller's behind that go out of scope.
-  void submit(S3Place& place, S3Call& call) noexcept;
+  void submit(S3Call& call) noexcept;
   /// Ends a call that is under way; nobody waits for its answer. Its connection is closed.
   void cancel(S3Call& call) noexcept;
   void cancel_all() noexcept {
@@ -53,7 +53,7 @@ class S3Engine {
       step(place);
       if (is_done()) break;
       if (S3Clock::now() >= deadline) {
-        expire(place);
+        expire();
         break;
       }
       wait(place, deadline);
@@ -70,7 +70,7 @@ class S3Engine {
 
   /// A request from its beginning to its end.
   [[nodiscard]] Result<void> run(S3Place& place, S3Call& call, S3Clock::time_point deadline) {
-    submit(place, call);
+    submit(call);
     drive(place, deadline, [&] { return call.phase == S3Call::Phase::done; });
     return call.result;
   }
@@ -82,7 +82,7 @@ class S3Engine {
 
   void step(S3Place& place) noexcept;
   void wait(S3Place& place, S3Clock::time_point deadline) noexcept;
-  void expire(S3Place& place) noexcept;
+  void expire() noexcept;
   void start(S3Place& place, S3Call& call);
   [[nodiscard]] Result<void> prepare(S3Place& place, S3Call& call);
   void end_attempt(S3Place& place, S3Call& call, CURLcode code);

@@ -27,7 +27,7 @@ inline S3Engine::~S3Engine() {
   ::curl_multi_cleanup(multi_);
 }
 
-inline void S3Engine::submit(S3Place& /*place*/, S3Call& call) noexcept {
+inline void S3Engine::submit(S3Call& call) noexcept {
   call.result = {};
   call.failures = 0;
   call.credentials_renewed = call.clock_set = false;
@@ -96,7 +96,7 @@ inline void S3Engine::wait(S3Place& place, S3Clock::time_point deadline) noexcep
   ::curl_multi_poll(multi_, nullptr, 0, static_cast<int>(milliseconds), nullptr);
 }
 
-inline void S3Engine::expire(S3Place& /*place*/) noexcept {
+inline void S3Engine::expire() noexcept {
   while (!calls_.empty()) {
     S3Call& call = *calls_.back();
     if (call.phase == S3Call::Phase::waiting && !call.result) finish(call, std::move(call.result));

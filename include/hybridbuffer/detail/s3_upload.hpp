@@ -203,7 +203,7 @@ class S3Upload {
     part.call.needs_etag = true;
     part.bytes.sign(part.call, sent_.back().md5);
     under_way_.push_back(std::move(filling_));
-    lease_.engine().submit(*place_, under_way_.back()->call);
+    lease_.engine().submit(under_way_.back()->call);
     return take_finished();
   }
 

@@ -96,7 +96,7 @@ class S3Waste {
         calls[i].request = {.operation{"remove an S3 object"}, .method = S3Method::remove, .key = one->key};
         if (!one->upload_id.empty()) calls[i].request.query = {{"uploadId", one->upload_id}};
       }
-      for (std::size_t i = 0; i < count; ++i) lease.engine().submit(lease.place(), calls[i]);
+      for (std::size_t i = 0; i < count; ++i) lease.engine().submit(calls[i]);
       lease.engine().drive(lease.place(), end, [&] {
         return std::all_of(calls.begin(), calls.begin() + static_cast<std::ptrdiff_t>(count),
                            [](const S3Call& call) { return call.phase == S3Call::Phase::done; });
