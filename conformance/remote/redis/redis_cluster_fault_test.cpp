@@ -154,6 +154,7 @@ std::vector<servers::Fault> of_a_sentinel() {
       question(faults::stall_after(0)),
       question(faults::answer("-ERR something\r\n")),
       question(faults::answer("*-1\r\n")),  // what a sentinel says that does not know the master
+      question(faults::answer("*2\r\n$0\r\n\r\n$4\r\n6379\r\n")),
   };
 }
 

@@ -230,6 +230,7 @@ class RedisPlace {
       }
       const std::string& port = reply->elements[1].text;
       RedisAddress master{.host = reply->elements[0].text};
+      if (master.host.empty()) continue;  // a certificate for nobody would do for it
       if (std::from_chars(port.data(), port.data() + port.size(), master.port).ec == std::errc{} && master.port != 0) return master;
     }
     return answer;
