@@ -333,8 +333,10 @@ class Run {
         if constexpr (requires { std::move(**outcome); }) return std::move(**outcome);
         else return;
       }
-      // What it took meanwhile goes back, unless the memory policy keeps the memory that it was for.
-      expect(budget_.used() <= std::max(granted, buffer_.capacity()), "a failed call keeps what the budget granted to it");
+      // What it took meanwhile goes back, unless the memory policy keeps the memory that it was for: then that, in whole steps.
+      const bool keeps_memory = !is_stable_memory<typename Buffer::memory_type> && buffer_.capacity() != 0;
+      const std::uint64_t kept = keeps_memory ? buffer_.capacity() + SharedBudget::step : 0;
+      expect(budget_.used() <= std::max(granted, kept), "a failed call keeps what the budget granted to it");
       after_failure(tries);
     }
   }
