@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(threads_share_a_storage_whose_credentials_run_out_all_the_t
   options.credentials = [&](std::chrono::milliseconds) -> Result<S3Credentials> {
     ++fetched;
     S3Credentials lent = real;
-    lent.expires = std::chrono::system_clock::now() + 1s;
+    lent.expires = std::chrono::system_clock::now() + 200ms;  // and a part of a second more by the store's clock, which has no parts
     return lent;
   };
   {
@@ -82,6 +82,6 @@ BOOST_AUTO_TEST_CASE(threads_share_a_storage_whose_credentials_run_out_all_the_t
     problems.expect(orphans && orphans->empty(), "orphans");
   }
   problems.report();
-  BOOST_TEST(fetched > 10U);
+  BOOST_TEST(fetched > 2U);
   expect_nothing_left("share/");
 }

@@ -99,7 +99,8 @@ inline void S3Engine::wait(S3Place& place, S3Clock::time_point deadline) noexcep
 inline void S3Engine::expire() noexcept {
   while (!calls_.empty()) {
     S3Call& call = *calls_.back();
-    if (call.phase == S3Call::Phase::waiting && !call.result) finish(call, std::move(call.result));
+    const bool sent_nothing = call.phase == S3Call::Phase::waiting || !call.connected;  // since it failed
+    if (sent_nothing && !call.result) finish(call, std::move(call.result));
     else finish(call, failure(errc::timeout, call.request.operation, "the time for the whole operation is over"));
   }
 }
