@@ -43,13 +43,13 @@ const RedisAddress owner{.host = "owner", .port = 6380};
 constexpr std::uint16_t slot = 5;
 
 [[nodiscard]] detail::RedisReply owner_of_all_slots() {
+  const auto number = [](std::int64_t value) { return detail::RedisReply{.kind = detail::RedisReply::Kind::integer, .integer = value}; };
   detail::RedisReply node;
-  node.elements.resize(2);
+  node.elements.resize(1);
   node.elements[0].text = owner.host;
-  node.elements[1].integer = owner.port;
+  node.elements.push_back(number(owner.port));
   detail::RedisReply range;
-  range.elements.resize(2);
-  range.elements[1].integer = 16'383;
+  range.elements = {number(0), number(16'383)};
   range.elements.push_back(std::move(node));
   detail::RedisReply slots;
   slots.elements.push_back(std::move(range));
