@@ -96,6 +96,22 @@ BOOST_AUTO_TEST_CASE(part_of_a_reservation_stays_when_what_is_before_it_was_read
   BOOST_TEST(budget.used() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_reserved_out_of_memory_that_is_there_stays_as_well) {
+  MemoryBudget budget{16 * mib};
+  HybridBuffer buffer{SegmentedMemory<4096>{}, SharedBudget{budget}, MemoryStorage{}};
+  BOOST_REQUIRE(buffer.append(bytes_of(1'000)));
+  BOOST_REQUIRE(buffer.reserve(3'000));  // of the chunk that it has
+  BOOST_REQUIRE(buffer.next(500));
+  BOOST_REQUIRE(buffer.discard_read());
+  BOOST_TEST(buffer.room() >= 3'000U);
+
+  HybridBuffer unlimited{SegmentedMemory<4096>{}, NeverSpill{}, MemoryStorage{}};
+  BOOST_REQUIRE(unlimited.append("x"));
+  BOOST_REQUIRE(unlimited.reserve(UINT64_MAX));
+  BOOST_REQUIRE(unlimited.append(bytes_of(10'000)));
+  BOOST_TEST(unlimited.size() == 10'001U);
+}
+
 // Of memory that does not shrink with its content.
 template <class Remove>
 void check_that_budgets_hold(Remove remove) {

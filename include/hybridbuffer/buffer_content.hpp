@@ -152,12 +152,13 @@ class BufferContent {
 
   /// Asks for memory for `count` more bytes, where the spill policy would keep all of them. What cannot be had is no error.
   void reserve(std::uint64_t count) {
-    if (tail_.window_room() >= count) return;
-    GrantOnFailure grant{*this};  // nobody may be kept out by a grant for memory that is not there
-    const Result<bool> kept = may_keep(count);
-    if (!kept || !*kept || !tail_.open_window(static_cast<std::size_t>(count), memory_limit_)) return;
-    reserved_ = std::max(reserved_, std::min(memory_limit_, tail_.size() + count));
-    grant.stays();
+    if (tail_.window_room() < count) {
+      GrantOnFailure grant{*this};  // nobody may be kept out by a grant for memory that is not there
+      const Result<bool> kept = may_keep(count);
+      if (!kept || !*kept || !tail_.open_window(static_cast<std::size_t>(count), memory_limit_)) return;
+      grant.stays();
+    }
+    reserved_ = std::max(reserved_, tail_.size() + std::min(room(), count));
   }
 
   /// Moves what is in memory to storage.
